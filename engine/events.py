@@ -1,0 +1,83 @@
+"""What leaves the engine: frozen, typed events.
+
+Sample positions count frames of the source's own stream (its own rate, from 0 at its first frame), latency already
+taken off. `reported_sample` says how many frames of that stream had to arrive before the engine could know: the
+difference of the two is the algorithmic delay, free of compute and transport.
+
+A heard thing lives through states: a strike is `tentative` the instant it is heard; the pitched note that follows makes
+it `confirmed` and carries its id, or it is `retracted`. A note is `confirmed` by its NoteOn and ended by its NoteOff.
+Every NoteOn is followed by exactly one NoteOff with the same id, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TENTATIVE, CONFIRMED, RETRACTED = "tentative", "confirmed", "retracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    source: str  # the name of the source it was heard in
+    at_sample: int  # when it sounded
+    reported_sample: int  # frames of the source that had arrived when it was known
+
+
+@dataclass(frozen=True, slots=True)
+class Strike(Event):
+    """An unpitched onset, or news of one: the same `id` comes again when it is confirmed or retracted."""
+
+    id: int  # counts up from 1 within a source
+    state: str  # TENTATIVE, CONFIRMED or RETRACTED
+    strength: float  # 0 to 1
+    confidence: float  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class NoteOn(Event):
+    id: int  # counts up from 1 within a source, apart from strikes
+    pitch: int  # MIDI number, 21 to 108
+    velocity: int  # 1 to 127
+    confidence: float  # 0 to 1
+    strike_id: int = 0  # the strike that announced it; 0: none did
+
+
+@dataclass(frozen=True, slots=True)
+class NoteOff(Event):
+    id: int  # that of its NoteOn
+    pitch: int
+    onset_sample: int  # at_sample of its NoteOn
+    reason: str = "decay"  # decay, retrigger, watchdog, stage lost, stop, panic, mute, gap
+
+
+@dataclass(frozen=True, slots=True)
+class Level(Event):
+    """Loudness over the last `interval`; decibels relative to a full-scale square wave (dBFS), floored at -120."""
+
+    rms_db: float
+    peak_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cue(Event):
+    """A named moment sent from outside, for recordings and for stages that follow a score."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(Event):
+    """Something went wrong and the engine carried on: one sentence for a person."""
+
+    where: str  # "stage notes", "bridge midi", "source"
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllNotesOff(Event):
+    """Everything this source had sounding is over; sent when events may have been lost (overflow) and at panic."""
+
+    reason: str
+
+
+PERIODIC = (Level,)  # thinned first when a bridge falls behind: the next one says it all again

@@ -1,0 +1,55 @@
+"""The contract of one listening step, and what it is handed at every hop.
+
+A stage is told once what stream it will hear (`prepare`: may allocate, compile, raise), is then called for every hop
+(`process`: fills what it owns, emits events, should not raise; if it does, the chain takes it out and goes on), and can
+be sent back to the first sample (`reset`: same arrays, same events again).
+
+Packages add stages by the entry-point group `ictus.stages`; the name is what configurations and `--chain` say:
+
+    [project.entry-points."ictus.stages"]
+    hum = "my_package:HumStage"
+
+Options in a configuration (`[stage.hum] threshold = 0.4`) become keyword arguments of the factory.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from .events import Event
+from .spec import FeatureSpec, StreamSpec
+
+
+class Frame:
+    """One hop of one source, as every stage of its chain sees it. Reused from hop to hop: copy what you keep."""
+
+    __slots__ = ("end_sample", "features", "samples", "events", "stream")
+
+    def __init__(self, stream: StreamSpec) -> None:
+        self.stream = stream
+        self.end_sample = 0  # stream samples heard so far, this hop included
+        self.samples: np.ndarray = np.zeros(0, np.float32)  # [stage.hop_samples], finite, the newest last
+        self.features: np.ndarray | None = None  # [n_channels, n_bands] of stage.features, or None
+        self.events: list[Event] = []  # of this hop so far, this source, in stream samples
+
+    def emit(self, event: Event) -> None:
+        """Send `event` on its way; its samples count stream samples, which the chain turns into source frames."""
+        self.events.append(event)
+
+
+@runtime_checkable
+class Stage(Protocol):
+    features: FeatureSpec | None  # what it listens to; None: the samples alone
+    hop_samples: int  # called once per this many stream samples; fixed once prepared
+    latency_samples: int  # samples that must still follow sample n before the answer about n; fixed once prepared
+
+    def prepare(self, stream: StreamSpec) -> None: ...
+
+    def process(self, frame: Frame) -> None: ...
+
+    def reset(self) -> None: ...
+
+    # Optional: `options: dict[str, tuple[float, float]]`, the live options and their ranges, set by attribute
+    # while running; `close_notes(frame, reason)` if it keeps notes sounding.
