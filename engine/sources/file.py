@@ -89,7 +89,7 @@ class FileSource(PacedSource):
         try:
             container = av.open(str(self.path))
         except (av.FFmpegError, ValueError) as error:
-            raise SourceError(_unreadable(self.path, getattr(error, "strerror", error))) from error
+            raise SourceError(_unreadable(self.path, _reason(error))) from error
         if not container.streams.audio or not container.streams.audio[0].channels:
             container.close()
             raise SourceError(_unreadable(self.path, "no sound stream"))
@@ -129,6 +129,12 @@ def _checked(path: Path) -> Path:
     except OSError as error:
         raise SourceError(f"{path} cannot be opened: {error.strerror}.") from error
     return path
+
+
+def _reason(error: Exception) -> str:
+    """What libsndfile or FFmpeg said, without code, file name and full stop."""
+    reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return reason.removeprefix("Error : ").rstrip(".")
 
 
 def _unreadable(path: Path, reason: object) -> str:
