@@ -27,7 +27,7 @@ class Event:
 class Strike(Event):
     """An unpitched onset, or news of one: the same `id` comes again when it is confirmed or retracted."""
 
-    id: int  # counts up from 1 within a source
+    id: int  # counts up within a source, strikes and notes together
     state: str  # TENTATIVE, CONFIRMED or RETRACTED
     strength: float  # 0 to 1
     confidence: float  # 0 to 1
@@ -35,7 +35,7 @@ class Strike(Event):
 
 @dataclass(frozen=True, slots=True)
 class NoteOn(Event):
-    id: int  # counts up from 1 within a source, apart from strikes
+    id: int  # counts up within a source, strikes and notes together
     pitch: int  # MIDI number, 21 to 108
     velocity: int  # 1 to 127
     confidence: float  # 0 to 1
@@ -47,7 +47,7 @@ class NoteOff(Event):
     id: int  # that of its NoteOn
     pitch: int
     onset_sample: int  # at_sample of its NoteOn
-    reason: str = "decay"  # decay, retrigger, watchdog, stage lost, stop, panic, mute, gap
+    reason: str = "decay"  # decay, retrigger, watchdog, stage lost, model fault, gap, mute, stop, panic
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from .spec import FeatureSpec, StreamSpec
 class Frame:
     """One hop of one source, as every stage of its chain sees it. Reused from hop to hop: copy what you keep."""
 
-    __slots__ = ("end_sample", "features", "samples", "events", "stream")
+    __slots__ = ("end_sample", "events", "features", "samples", "stream", "_last_id")
 
     def __init__(self, stream: StreamSpec) -> None:
         self.stream = stream
@@ -33,16 +33,22 @@ class Frame:
         self.samples: np.ndarray = np.zeros(0, np.float32)  # [stage.hop_samples], finite, the newest last
         self.features: np.ndarray | None = None  # [n_channels, n_bands] of stage.features, or None
         self.events: list[Event] = []  # of this hop so far, this source, in stream samples
+        self._last_id = 0
 
     def emit(self, event: Event) -> None:
         """Send `event` on its way; its samples count stream samples, which the chain turns into source frames."""
         self.events.append(event)
 
+    def new_id(self) -> int:
+        """A fresh id for a strike or a note: one count per source, so that no two stages clash."""
+        self._last_id += 1
+        return self._last_id
+
 
 @runtime_checkable
 class Stage(Protocol):
     features: FeatureSpec | None  # what it listens to; None: the samples alone
-    hop_samples: int  # called once per this many stream samples; fixed once prepared
+    hop_samples: int  # called once per this many stream samples; 0: at every hop of the chain; fixed once prepared
     latency_samples: int  # samples that must still follow sample n before the answer about n; fixed once prepared
 
     def prepare(self, stream: StreamSpec) -> None: ...
@@ -51,5 +57,9 @@ class Stage(Protocol):
 
     def reset(self) -> None: ...
 
-    # Optional: `options: dict[str, tuple[float, float]]`, the live options and their ranges, set by attribute
-    # while running; `close_notes(frame, reason)` if it keeps notes sounding.
+    # Optional:
+    # after: tuple[str, ...]                      stages that must stand before it in the chain
+    # confirms: tuple[str, ...]                   stages whose strikes it will confirm or retract: the chain sets
+    #                                             their attribute `confirmable`, and they say TENTATIVE
+    # options: dict[str, tuple[float, float]]     live options and their ranges, set by attribute while running
+    # close_notes(frame, reason) -> None          if it keeps notes sounding: emit a NoteOff for each, now

@@ -131,7 +131,7 @@ def _step(
         peak, before, after = previous[0, p], previous[1, p], onset[p]
         sounding = since[p] != -1
         # A peak counts one frame late; the frame activation may be one frame behind the onset's.
-        threshold = companion_threshold if now - 1 - chord[0] <= 2 else onset_threshold
+        threshold = companion_threshold if now - 1 - chord[0] <= _CHORD_FRAMES else onset_threshold
         if sounding:
             threshold = max(threshold, retrigger_threshold)
         struck = (

@@ -1,0 +1,44 @@
+"""The contract of a bridge: a way out of the engine (MIDI, OSC, a file, a screen), or in.
+
+Each bridge gets a bounded outbox and a thread of its own from the session, so a slow one delays nobody. `open` may
+raise, in one sentence (`BridgeError`, ValueError, OSError); `send` may raise too: the session counts it, reports the
+first of a kind, and goes on sending. `close` is always called, once, after the last event, with every NoteOff sent.
+
+Packages add bridges by the entry-point group `ictus.bridges`; options in a configuration become keyword arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.clock import SampleClock
+from engine.commands import Command
+from engine.events import Event
+
+
+class BridgeError(Exception):
+    """A bridge cannot do what was asked; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """What a bridge may know of the session it serves."""
+
+    sources: tuple[str, ...]  # names, in order
+    sample_rate: int  # of the sources, Hz
+    clock: SampleClock | None  # sample <-> monotonic seconds; None when a file is read as fast as can be
+    command: Callable[[Command], bool]  # hand in a command; False: too many are waiting, it was dropped
+    status: Callable[[], dict[str, float]]  # numbers for people: load, xruns, drops, latency
+
+
+class Bridge(Protocol):
+    def open(self, session: SessionInfo) -> None: ...
+
+    def send(self, event: Event) -> None: ...
+
+    def tick(self) -> None:
+        """Called about 20 times a second between events, on the bridge's own thread."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,52 @@
+"""From a configuration to a session ready to run. Whatever does not fit is refused here, before the first sample."""
+
+from __future__ import annotations
+
+from engine.bridge import Bridge
+from engine.chain import Chain
+from engine.config import Config, ConfigError, SourceConfig
+from engine.lane import Lane
+from engine.registry import BRIDGES, SOURCES, STAGES, make
+from engine.session import Session
+from engine.sources.base import Source
+from engine.spec import StreamSpec
+from engine.stage import Stage
+
+BLOCK_FRAMES = 1024  # the most that is read at a time
+
+
+def build_session(config: Config, source: Source | None = None, bridges: list[tuple[str, Bridge]] | None = None) -> Session:
+    """`source` and `bridges` stand in for the configured ones, for programs that make their own."""
+    chains = [(entry, build_chain(config, entry)) for entry in config.sources]  # before a device is opened
+    if bridges is None:
+        bridges = [(entry.type, make(BRIDGES, entry.type, entry.options)) for entry in config.bridges]
+    if source is None:
+        source = make(SOURCES, config.audio.type, config.audio.options)
+    source.open()
+    try:
+        lanes = [_lane(entry, chain, source) for entry, chain in chains]
+    except Exception:
+        source.close()
+        raise
+    return Session(source, lanes, bridges, BLOCK_FRAMES)
+
+
+def build_chain(config: Config, entry: SourceConfig) -> Chain:
+    """The stages of one source, prepared. ValueError, PluginError or ModelError when they do not fit."""
+    unused = (set(config.stages) - {name for s in config.sources for name in s.chain}) | (set(entry.stages) - set(entry.chain))
+    if unused:
+        raise ConfigError(f"options are given for the stage {sorted(unused)[0]!r}, which stands in no chain they reach")
+    stages: list[tuple[str, Stage]] = []
+    for name in entry.chain:
+        options = {**config.stages.get(name, {}), **entry.stages.get(name, {})}
+        stages.append((name, make(STAGES, name, options)))
+    return Chain(stages, StreamSpec(entry.name, config.stream_rate))
+
+
+def _lane(entry: SourceConfig, chain: Chain, source: Source) -> Lane:
+    channels = entry.channels or tuple(range(1, source.n_channels + 1))
+    if max(channels) > source.n_channels:
+        raise ConfigError(
+            f"source {entry.name} wants channel {max(channels)}, but the input has {source.n_channels}, counted from 1"
+        )
+    return Lane(entry.name, chain, tuple(c - 1 for c in channels), source.sample_rate, BLOCK_FRAMES)

@@ -1,0 +1,166 @@
+"""The stages of one source in order: hops in, events out. A stage that fails is taken out; the rest goes on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.events import Event, Fault, NoteOff, NoteOn
+from engine.features.frontend import FrontEnd
+from engine.spec import FeatureSpec, StreamSpec
+from engine.stage import Frame, Stage
+
+
+class ChainError(ValueError):
+    """These stages cannot stand in this order on this stream; one sentence for a person."""
+
+
+@dataclass
+class _Place:
+    """A stage at work, and what it has sounding."""
+
+    name: str
+    stage: Stage
+    hop_samples: int
+    sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
+
+
+class Chain:
+    """Call `process` with every `hop_samples` of the stream; the events come back, in stream samples.
+
+    Stages may hop at different lengths; the chain's is their greatest common divisor, and each stage is called when
+    its own hop is complete, in the order of the chain. Front-ends run once per FeatureSpec, whoever listens.
+    """
+
+    def __init__(self, stages: list[tuple[str, Stage]], stream: StreamSpec) -> None:
+        _check_order(stages, stream)
+        for name, stage in stages:
+            stage.prepare(stream)
+        hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
+        self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)
+        self.stream = stream
+        self._all = [_Place(name, stage, stage.hop_samples or self.hop_samples) for name, stage in stages]
+        for place in self._all:
+            for name in getattr(place.stage, "confirms", ()):
+                self.stage(name).confirmable = True  # type: ignore[union-attr]
+        self._frame = Frame(stream)
+        self._hops = {place.hop_samples: np.zeros(place.hop_samples, np.float32) for place in self._all}
+        specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
+        self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
+        self._features: dict[FeatureSpec, np.ndarray] = {}
+        for spec in specs:
+            self._hops.setdefault(spec.hop_samples, np.zeros(spec.hop_samples, np.float32))
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to sample 0, with every stage at work again."""
+        self._live = list(self._all)
+        self._frame.end_sample = 0
+        self._frame.events = []
+        for place in self._all:
+            place.stage.reset()
+            place.sounding.clear()
+        for hop in self._hops.values():
+            hop[...] = 0
+        for front_end in self._front_ends.values():
+            front_end.reset()
+
+    def process(self, samples: np.ndarray) -> list[Event]:
+        """`samples`: [hop_samples] float32, finite."""
+        frame = self._frame
+        start = frame.end_sample
+        frame.end_sample += self.hop_samples
+        frame.events = []
+        for length, hop in self._hops.items():
+            at = start % length
+            hop[at : at + self.hop_samples] = samples
+        for spec, front_end in self._front_ends.items():
+            if frame.end_sample % spec.hop_samples == 0:
+                self._features[spec] = front_end.process(self._hops[spec.hop_samples])
+        for place in tuple(self._live):
+            if frame.end_sample % place.hop_samples == 0:
+                self._call(place)
+        return frame.events
+
+    def end_notes(self, reason: str) -> list[Event]:
+        """A NoteOff for everything that sounds, as of now."""
+        self._frame.events = []
+        for place in tuple(self._live):
+            self._close(place, reason)
+        return self._frame.events
+
+    def stage(self, name: str) -> Stage:
+        for place in self._all:
+            if place.name == name:
+                return place.stage
+        raise KeyError(name)
+
+    @property
+    def live_stages(self) -> tuple[str, ...]:
+        return tuple(place.name for place in self._live)
+
+    def ledger(self) -> dict[str, int]:
+        """Declared latency per stage, in stream samples, the front-end's filters included."""
+        rows = {}
+        for place in self._all:
+            front_end = self._front_ends.get(place.stage.features) if place.stage.features else None
+            rows[place.name] = place.stage.latency_samples + (front_end.latency_samples if front_end else 0)
+        return rows
+
+    def _call(self, place: _Place) -> None:
+        frame, n_before = self._frame, len(self._frame.events)
+        frame.samples = self._hops[place.hop_samples]
+        frame.features = self._features.get(place.stage.features) if place.stage.features else None
+        try:
+            place.stage.process(frame)
+        except Exception as error:  # someone's stage may raise anything; the others must go on
+            self._live.remove(place)
+            del frame.events[n_before:]
+            message = f"stage {place.name} failed and was taken out: {type(error).__name__}: {error}"
+            frame.emit(Fault(self.stream.source, frame.end_sample, frame.end_sample, f"stage {place.name}", message))
+            self._end_own(place, "stage lost")
+        self._keep_track(place, n_before)
+
+    def _close(self, place: _Place, reason: str) -> None:
+        n_before = len(self._frame.events)
+        close = getattr(place.stage, "close_notes", None)
+        if close is not None:
+            try:
+                close(self._frame, reason)
+            except Exception:  # its notes are ended below all the same
+                del self._frame.events[n_before:]
+        self._keep_track(place, n_before)
+        self._end_own(place, reason)
+
+    def _keep_track(self, place: _Place, n_before: int) -> None:
+        for event in self._frame.events[n_before:]:
+            if isinstance(event, NoteOn):
+                place.sounding[event.id] = event
+            elif isinstance(event, NoteOff):
+                place.sounding.pop(event.id, None)
+
+    def _end_own(self, place: _Place, reason: str) -> None:
+        now = self._frame.end_sample
+        for on in place.sounding.values():
+            self._frame.emit(NoteOff(on.source, now, now, on.id, on.pitch, on.at_sample, reason))
+        place.sounding.clear()
+
+
+def _check_order(stages: list[tuple[str, Stage]], stream: StreamSpec) -> None:
+    seen: set[str] = set()
+    for name, stage in stages:
+        if name in seen:
+            raise ChainError(f"source {stream.source}: the stage {name!r} stands twice in the chain")
+        missing = [other for other in getattr(stage, "after", ()) if other not in seen]
+        if missing:
+            raise ChainError(f"source {stream.source}: the stage {name!r} needs {' and '.join(missing)} before it")
+        spec = stage.features
+        if spec is not None and spec.sample_rate != stream.sample_rate:
+            raise ChainError(
+                f"the stage {name!r} hears at {spec.sample_rate} Hz, but the stream runs at {stream.sample_rate} Hz"
+            )
+        if spec is not None and stage.hop_samples != spec.hop_samples:
+            raise ChainError(f"the stage {name!r} hops {stage.hop_samples} samples, its features {spec.hop_samples}")
+        seen.add(name)

@@ -1,0 +1,135 @@
+"""One source's way: its channels of the device, mixed and made finite, resampled, heard by its chain.
+
+Here the size of the device's blocks stops to matter, and so does its rate: a lane counts source frames at its door
+and stream samples inside, and what leaves it speaks of source frames again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit
+
+from engine.chain import Chain
+from engine.events import Event, Fault, Level, NoteOff, NoteOn, Strike
+from engine.features.resample import Resampler
+
+_LOUDEST = 16.0  # +24 dBFS: beyond this a float stream holds no sound
+
+
+@dataclass
+class LaneStats:
+    bad_samples: int = 0  # not a number, infinite, or absurdly loud; heard as silence or clamped
+    notes: int = 0
+    strikes: int = 0
+
+
+class Lane:
+    """`channels`: 0-based columns of the source's blocks; more than one are averaged."""
+
+    def __init__(self, name: str, chain: Chain, channels: tuple[int, ...], source_rate: int, block_frames: int) -> None:
+        self.name = name
+        self.chain = chain
+        self.stats = LaneStats()
+        self.muted = False
+        self._channels = np.array(channels, np.int64)
+        self._resampler = Resampler(source_rate, chain.stream.sample_rate)
+        self._mono = np.zeros(block_frames, np.float32)
+        self._stream = np.zeros(chain.hop_samples + self._resampler.max_output(block_frames), np.float32)
+        self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
+        self._end_sample = 0  # stream samples the chain has heard
+        self._last_strike = 0
+
+    def push(self, block: np.ndarray) -> list[Event]:
+        """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
+        mono = self._mono[: len(block)]
+        self.stats.bad_samples += _mix(block, self._channels, mono, _LOUDEST)
+        self._n_waiting += self._resampler.process(mono, self._stream[self._n_waiting :])
+        hop_samples, events, at = self.chain.hop_samples, [], 0
+        while self._n_waiting - at >= hop_samples:
+            heard = self.chain.process(self._stream[at : at + hop_samples])
+            at += hop_samples
+            self._end_sample += hop_samples
+            if heard:
+                events += self._in_source_frames(heard)
+        if at:
+            self._stream[: self._n_waiting - at] = self._stream[at : self._n_waiting].copy()
+            self._n_waiting -= at
+        return self._passed(events)
+
+    def flush(self) -> list[Event]:
+        """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""
+        n_frames = math.ceil(max(self.latency_seconds().values()) * self._resampler.in_rate) + len(self._mono)
+        silence = np.zeros((len(self._mono), int(self._channels.max()) + 1), np.float32)
+        events: list[Event] = []
+        for _ in range(0, n_frames, len(silence)):
+            events += self.push(silence)
+        return events + self.end_notes("stop")
+
+    def end_notes(self, reason: str) -> list[Event]:
+        return self._passed(self._in_source_frames(self.chain.end_notes(reason)))
+
+    def mute(self, reason: str = "mute") -> list[Event]:
+        """Say nothing of what is heard from now on (levels and faults apart); the notes that sound end here."""
+        events = self.end_notes(reason)
+        self.muted = True
+        return events
+
+    def unmute(self) -> None:
+        if self.muted:
+            self.chain.end_notes("mute")  # those it heard begin in secret must not end in public
+            self.muted = False
+
+    def reset(self) -> None:
+        """Back to frame 0."""
+        self.chain.reset()
+        self._resampler.reset()
+        self._n_waiting = self._end_sample = self._last_strike = 0
+
+    def latency_seconds(self) -> dict[str, float]:
+        """Declared, per stage; the resampler is a row of its own."""
+        stream_rate = self.chain.stream.sample_rate
+        rows = {"resample": self._resampler.latency_frames / self._resampler.in_rate}
+        return rows | {name: samples / stream_rate for name, samples in self.chain.ledger().items()}
+
+    def _passed(self, events: list[Event]) -> list[Event]:
+        if self.muted:
+            return [event for event in events if isinstance(event, (Level, Fault))]
+        for event in events:
+            self.stats.notes += isinstance(event, NoteOn)
+            if isinstance(event, Strike) and event.id > self._last_strike:  # not news of an earlier one
+                self._last_strike = event.id
+                self.stats.strikes += 1
+        return events
+
+    def _in_source_frames(self, events: list[Event]) -> list[Event]:
+        reported = self._resampler.frames_needed(self._end_sample - 1) if self._end_sample else 0
+        return [self._in_source_frames_one(event, reported) for event in events]
+
+    def _in_source_frames_one(self, event: Event, reported: int) -> Event:
+        changes = {"at_sample": self._resampler.source_frame(event.at_sample), "reported_sample": reported}
+        if isinstance(event, NoteOff):
+            changes["onset_sample"] = self._resampler.source_frame(event.onset_sample)
+        return replace(event, **changes)
+
+
+@njit(cache=True, nogil=True)
+def _mix(block, channels, mono, loudest):
+    """Average the chosen channels into `mono`; what is no sound becomes silence. Returns how many samples were bad."""
+    n_bad = 0
+    scale = np.float32(1.0) / np.float32(channels.shape[0])
+    for i in range(block.shape[0]):
+        total = np.float32(0.0)
+        for channel in channels:
+            x = block[i, channel]
+            if not np.isfinite(x):
+                x = np.float32(0.0)
+                n_bad += 1
+            elif abs(x) > loudest:
+                x = np.float32(loudest) if x > 0 else np.float32(-loudest)
+                n_bad += 1
+            total += x
+        mono[i] = total * scale
+    return n_bad

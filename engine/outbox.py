@@ -1,0 +1,48 @@
+"""Events on their way to one bridge: bounded, one thread puts, another gets. When live, putting never waits.
+
+A bridge that falls behind loses periodic news first (the next one says it all again). If even that is not enough,
+events are lost and counted, and the first thing it hears afterwards is AllNotesOff for every source: what it may have
+missed was the end of a note.
+"""
+
+from __future__ import annotations
+
+import queue
+
+from engine.events import PERIODIC, AllNotesOff, Event
+
+
+class Outbox:
+    def __init__(self, sources: tuple[str, ...], capacity: int = 4096, patient: bool = False) -> None:
+        """`patient`: wait for room rather than lose anything (a file read as fast as the machine can)."""
+        self._queue: queue.Queue[Event] = queue.Queue(capacity if patient else 0)
+        self._sources, self._capacity, self._patient = sources, capacity, patient
+        self._lossy = False
+        self.n_dropped = 0
+        self.n_thinned = 0  # periodic events that were not worth a place
+
+    def put(self, event: Event) -> None:
+        if self._patient:
+            self._queue.put(event)
+            return
+        n_waiting = self._queue.qsize()
+        if isinstance(event, PERIODIC) and n_waiting > self._capacity // 2:
+            self.n_thinned += 1
+        elif n_waiting >= self._capacity:
+            self.n_dropped += 1
+            self._lossy = True
+        else:
+            if self._lossy:
+                self._lossy = False
+                for source in self._sources:
+                    self._queue.put_nowait(AllNotesOff(source, event.reported_sample, event.reported_sample, "overflow"))
+            self._queue.put_nowait(event)
+
+    def get(self, timeout_seconds: float) -> Event | None:
+        try:
+            return self._queue.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return None
+
+    def __len__(self) -> int:
+        return self._queue.qsize()

@@ -1,0 +1,61 @@
+"""The thread that carries one bridge's events out, so that a slow or broken bridge delays nobody else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from engine.clock import SampleClock
+from engine.events import NoteOn, Strike
+from engine.ledger import Window
+from engine.outbox import Outbox
+
+_TICK_SECONDS = 0.05
+
+
+class Pump(threading.Thread):
+    """`bridge` is already open; `report(where, message)` is told of the first error of each kind."""
+
+    def __init__(
+        self, name: str, bridge: Any, outbox: Outbox, clock: SampleClock | None, report: Callable[[str, str], None]
+    ) -> None:
+        super().__init__(name=f"ictus-{name}", daemon=True)
+        self.bridge_name, self.outbox = name, outbox
+        self.n_errors = 0
+        self.late = Window()  # seconds from sound to sent, of notes and strikes
+        self._bridge, self._clock, self._report = bridge, clock, report
+        self._stopping = threading.Event()
+        self._told: set[str] = set()
+
+    def run(self) -> None:
+        next_tick = time.monotonic() + _TICK_SECONDS
+        while True:
+            event = self.outbox.get(max(0.0, next_tick - time.monotonic()))
+            if event is not None:
+                self._guard(self._bridge.send, event)
+                if self._clock is not None and isinstance(event, (NoteOn, Strike)):
+                    self.late.add(time.monotonic() - self._clock.seconds_of(event.at_sample))
+            if time.monotonic() >= next_tick:
+                self._guard(self._bridge.tick)
+                next_tick = time.monotonic() + _TICK_SECONDS
+            if event is None and self._stopping.is_set() and not len(self.outbox):
+                break
+        self._guard(self._bridge.close)
+
+    def finish(self, timeout_seconds: float) -> bool:
+        """Send what is left, close the bridge, end. False: the bridge hangs, and was left to itself."""
+        self._stopping.set()
+        self.join(timeout_seconds)
+        return not self.is_alive()
+
+    def _guard(self, call: Callable[..., None], *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except Exception as error:  # someone's bridge may raise anything; the concert goes on
+            self.n_errors += 1
+            kind = type(error).__name__
+            if kind not in self._told:
+                self._told.add(kind)
+                self._report(f"bridge {self.bridge_name}", f"bridge {self.bridge_name}: {error or kind}")

@@ -1,0 +1,38 @@
+"""Stages, sources and bridges by name, ours and other packages', through entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+STAGES, SOURCES, BRIDGES, TRAINERS = "ictus.stages", "ictus.sources", "ictus.bridges", "ictus.trainers"
+
+
+class PluginError(Exception):
+    """Something named in a configuration is not there or cannot be made; one sentence for a person."""
+
+
+def names(group: str) -> tuple[str, ...]:
+    return tuple(sorted({entry.name for entry in entry_points(group=group)}))
+
+
+def find(group: str, name: str) -> Any:
+    """The factory registered under `name`."""
+    noun = group.removeprefix("ictus.").removesuffix("s")
+    found: list[EntryPoint] = list(entry_points(group=group, name=name))
+    if not found:
+        raise PluginError(f"there is no {noun} {name!r}; known are: {', '.join(names(group)) or 'none'}")
+    try:
+        return found[0].load()
+    except ImportError as error:
+        raise PluginError(f"the {noun} {name!r} ({found[0].value}) cannot be loaded: {error}") from error
+
+
+def make(group: str, name: str, options: dict[str, Any]) -> Any:
+    """What the factory makes of `options`."""
+    factory = find(group, name)
+    try:
+        return factory(**options)
+    except TypeError as error:
+        noun = group.removeprefix("ictus.").removesuffix("s")
+        raise PluginError(f"the {noun} {name!r} does not take these options: {error}") from error

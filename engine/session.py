@@ -1,0 +1,190 @@
+"""A session: one worker from a source through its lanes to the bridges, until the source ends or someone stops it.
+
+The thread that calls `run` is the worker. Nothing it does waits for anybody but the source.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+import numpy as np
+
+from engine.bridge import Bridge, SessionInfo
+from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
+from engine.events import AllNotesOff, Cue, Event, Fault
+from engine.lane import Lane
+from engine.ledger import Window
+from engine.outbox import Outbox
+from engine.pump import Pump
+from engine.realtime import Calm
+from engine.sources.base import Source
+
+_MOST_COMMANDS = 256  # waiting; a flood beyond that is refused, not stored
+_CLOSE_SECONDS = 5.0  # for all bridges together to send what is left
+
+
+class Session:
+    """`source` is open, `lanes` listen to its channels, `bridges` are (name, bridge) pairs not yet open.
+
+    `block_frames`: the most frames read at a time. Any value gives the same events.
+    """
+
+    def __init__(
+        self, source: Source, lanes: list[Lane], bridges: list[tuple[str, Bridge]], block_frames: int = 1024
+    ) -> None:
+        self.source, self.lanes, self._bridges = source, lanes, bridges
+        self._block = np.zeros((block_frames, source.n_channels), np.float32)
+        self._commands: deque[Command] = deque()
+        self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_COMMANDS)
+        self._pumps: list[Pump] = []
+        self._stop = threading.Event()
+        self._frames = 0
+        self._started = 0.0
+        self._n_faults = self._n_refused = 0
+        self._busy = Window()  # seconds of work per second of sound
+        self._wait = Window()  # from a block's arrival to the worker having dealt with it
+
+    def run(self) -> None:
+        """Listen until the source ends, `stop` is called or a Quit arrives; always closes what it opened."""
+        live = self.source.clock is not None
+        with Calm(live):
+            try:
+                self._open_bridges(patient=not live)
+                self._started = time.monotonic()
+                while not (self._stop.is_set() or self.source.ended):
+                    self._turn()
+            finally:
+                for lane in self.lanes:
+                    self._send(lane.flush() if self.source.ended else lane.end_notes("stop"))
+                self._close()
+
+    def stop(self) -> None:
+        """May be called from any thread or signal handler."""
+        self._stop.set()
+
+    def command(self, command: Command) -> bool:
+        """Hand in a command from any thread; False: too many are waiting, it was dropped and counted."""
+        if len(self._commands) >= _MOST_COMMANDS:
+            self._n_refused += 1
+            return False
+        self._commands.append(command)
+        return True
+
+    def status(self) -> dict[str, float]:
+        """Numbers for people: totals since the start, and the recent past of load and latency."""
+        stats = self.source.stats
+        late = max((pump.late for pump in self._pumps), key=len, default=Window())
+        return {
+            "seconds": self._frames / self.source.sample_rate,
+            "load": self._busy.percentile_ms(50) / 1000,
+            "late_p50_ms": late.percentile_ms(50),
+            "late_p99_ms": late.percentile_ms(99),
+            "wait_p50_ms": self._wait.percentile_ms(50),
+            "wait_p99_ms": self._wait.percentile_ms(99),
+            "notes": sum(lane.stats.notes for lane in self.lanes),
+            "strikes": sum(lane.stats.strikes for lane in self.lanes),
+            "dropped_frames": stats.dropped_frames,
+            "xruns": stats.xruns,
+            "reopened": stats.reopened,
+            "bad_samples": sum(lane.stats.bad_samples for lane in self.lanes),
+            "dropped_events": sum(pump.outbox.n_dropped for pump in self._pumps),
+            "bridge_errors": sum(pump.n_errors for pump in self._pumps),
+            "refused_commands": self._n_refused,
+            "faults": self._n_faults,
+        }
+
+    def latency_ms(self) -> dict[str, float]:
+        """Declared latency, a row per step of the slowest lane."""
+        rows: dict[str, float] = {}
+        for lane in self.lanes:
+            for name, seconds in lane.latency_seconds().items():
+                rows[name] = max(rows.get(name, 0.0), seconds * 1000)
+        return rows
+
+    def _turn(self) -> None:
+        n_frames = self.source.read(self._block)
+        began = time.perf_counter()
+        while self._commands:
+            self._obey(self._commands.popleft())
+        while self._faults:
+            self._tell(*self._faults.popleft())
+        if not n_frames:
+            return
+        block = self._block[:n_frames]
+        for lane in self.lanes:
+            self._send(lane.push(block))
+        self._frames += n_frames
+        self._busy.add((time.perf_counter() - began) * self.source.sample_rate / n_frames)
+        if self.source.clock is not None:
+            self._wait.add(time.monotonic() - self.source.clock.seconds_of(self._frames))
+
+    def _send(self, events: list[Event]) -> None:
+        for event in events:
+            self._n_faults += isinstance(event, Fault)
+            for pump in self._pumps:
+                pump.outbox.put(event)
+
+    def _tell(self, where: str, message: str) -> None:
+        self._send([Fault("", self._frames, self._frames, where, message)])
+
+    def _obey(self, command: Command) -> None:
+        now = self._frames
+        if isinstance(command, (Quit, Start, Stop, Panic, NameCue)):
+            if isinstance(command, Quit):
+                self._stop.set()
+            elif isinstance(command, NameCue):
+                self._send([Cue("", now, now, command.name)])
+            else:
+                for lane in self.lanes:
+                    if isinstance(command, Start):
+                        lane.unmute()
+                    elif isinstance(command, Stop):
+                        self._send(lane.mute("stop"))
+                    else:
+                        self._send([*lane.end_notes("panic"), AllNotesOff(lane.name, now, now, "panic")])
+            return
+        lanes = [lane for lane in self.lanes if command.source in ("", lane.name)]
+        if not lanes:
+            self._tell("command", f"there is no source {command.source!r}; there are {[lane.name for lane in self.lanes]}")
+        for lane in lanes:
+            if isinstance(command, SetOption):
+                self._set_option(lane, command)
+            elif isinstance(command, Mute) and command.on:
+                self._send(lane.mute())
+            elif isinstance(command, Mute):
+                lane.unmute()
+
+    def _set_option(self, lane: Lane, command: SetOption) -> None:
+        try:
+            stage = lane.chain.stage(command.stage)
+        except KeyError:
+            self._tell("command", f"source {lane.name} has no stage {command.stage!r}; it has {lane.chain.live_stages}")
+            return
+        options = getattr(stage, "options", {})
+        if command.option not in options:
+            self._tell("command", f"stage {command.stage} has no option {command.option!r}; it has {sorted(options)}")
+            return
+        low, high = options[command.option]
+        if not low <= command.value <= high:
+            message = f"{command.stage} {command.option} is {command.value}; allowed is {low} to {high}"
+            self._tell("command", message)
+            return
+        setattr(stage, command.option, command.value)
+
+    def _open_bridges(self, patient: bool) -> None:
+        names = tuple(lane.name for lane in self.lanes)
+        info = SessionInfo(names, self.source.sample_rate, self.source.clock, self.command, self.status)
+        for name, bridge in self._bridges:
+            bridge.open(info)
+            outbox = Outbox(names, patient=patient)
+            pump = Pump(name, bridge, outbox, self.source.clock, lambda *fault: self._faults.append(fault))
+            self._pumps.append(pump)
+            pump.start()
+
+    def _close(self) -> None:
+        self.source.close()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for pump in self._pumps:
+            pump.finish(max(0.1, deadline - time.monotonic()))
