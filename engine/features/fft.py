@@ -1,0 +1,121 @@
+"""Real FFT for numba kernels: float32, real and imaginary parts apart, so that LLVM turns the loops into vectors.
+
+Stockham's autosort form (Van Loan, Computational Frameworks for the Fast Fourier Transform, section 1.7), radix 4 with
+one radix-2 stage where the length asks for it. A real signal of n samples is transformed as n / 2 complex ones and
+taken apart afterwards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+REORDER = {"contract", "reassoc", "nsz", "arcp"}  # freedom to vectorise; NaN and infinity keep their meaning
+
+
+def fft_tables(n_samples: int) -> np.ndarray:
+    """Float32 factors for `magnitudes` of `n_samples` real samples, a power of two from 16: stages, then the parting."""
+    half = n_samples // 2
+    rows = []
+    length = half
+    while length >= 4:
+        turns = np.exp(-2j * np.pi * np.outer((1, 2, 3), np.arange(length // 4)) / length)
+        rows += [part for turn in turns for part in (turn.real, turn.imag)]
+        length //= 4
+    parting = np.exp(-2j * np.pi * np.arange(half + 1) / n_samples)
+    return np.concatenate([*rows, parting.real, parting.imag]).astype(np.float32)
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def magnitudes(re, im, re2, im2, factors, at, half, low, high, out):
+    """|spectrum| of bins low..high-1 of 2 * half real samples, the even ones in `re`, the odd ones in `im`.
+
+    Writes out[low:high]; `re`, `im`, `re2`, `im2` [half or longer] are all overwritten. `factors` holds fft_tables
+    from index `at` on.
+    """
+    length = half
+    stride = 1
+    while length >= 4:
+        if stride == 1:
+            _first_stage(re, im, re2, im2, factors, at, half // 4)
+        else:
+            _stage(re, im, re2, im2, factors, at, length // 4, stride)
+        at += 6 * (length // 4)
+        length //= 4
+        stride *= 4
+        re, im, re2, im2 = re2, im2, re, im
+    if length == 2:
+        _last_stage(re, im, re2, im2, stride)
+        re, im = re2, im2
+    _part(re, im, factors, at, half, low, high, out)
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def _first_stage(re, im, to_re, to_im, factors, at, quarter):
+    """`_stage` for stride 1, which vectorises along the other axis."""
+    for p in range(quarter):
+        sum_re, sum_im = re[p] + re[p + 2 * quarter], im[p] + im[p + 2 * quarter]
+        dif_re, dif_im = re[p] - re[p + 2 * quarter], im[p] - im[p + 2 * quarter]
+        sum2_re, sum2_im = re[p + quarter] + re[p + 3 * quarter], im[p + quarter] + im[p + 3 * quarter]
+        dif2_re, dif2_im = re[p + quarter] - re[p + 3 * quarter], im[p + quarter] - im[p + 3 * quarter]
+        a_re, a_im = dif_re + dif2_im, dif_im - dif2_re
+        b_re, b_im = sum_re - sum2_re, sum_im - sum2_im
+        c_re, c_im = dif_re - dif2_im, dif_im + dif2_re
+        f = at + p
+        to_re[4 * p], to_im[4 * p] = sum_re + sum2_re, sum_im + sum2_im
+        to_re[4 * p + 1] = a_re * factors[f] - a_im * factors[f + quarter]
+        to_im[4 * p + 1] = a_re * factors[f + quarter] + a_im * factors[f]
+        to_re[4 * p + 2] = b_re * factors[f + 2 * quarter] - b_im * factors[f + 3 * quarter]
+        to_im[4 * p + 2] = b_re * factors[f + 3 * quarter] + b_im * factors[f + 2 * quarter]
+        to_re[4 * p + 3] = c_re * factors[f + 4 * quarter] - c_im * factors[f + 5 * quarter]
+        to_im[4 * p + 3] = c_re * factors[f + 5 * quarter] + c_im * factors[f + 4 * quarter]
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def _stage(re, im, to_re, to_im, factors, at, quarter, stride):
+    step = quarter * stride
+    for p in range(quarter):
+        f = at + p
+        f1_re, f1_im = factors[f], factors[f + quarter]
+        f2_re, f2_im = factors[f + 2 * quarter], factors[f + 3 * quarter]
+        f3_re, f3_im = factors[f + 4 * quarter], factors[f + 5 * quarter]
+        start = stride * p
+        to = 4 * start
+        for i in range(start, start + stride):
+            sum_re, sum_im = re[i] + re[i + 2 * step], im[i] + im[i + 2 * step]
+            dif_re, dif_im = re[i] - re[i + 2 * step], im[i] - im[i + 2 * step]
+            sum2_re, sum2_im = re[i + step] + re[i + 3 * step], im[i + step] + im[i + 3 * step]
+            dif2_re, dif2_im = re[i + step] - re[i + 3 * step], im[i + step] - im[i + 3 * step]
+            a_re, a_im = dif_re + dif2_im, dif_im - dif2_re
+            b_re, b_im = sum_re - sum2_re, sum_im - sum2_im
+            c_re, c_im = dif_re - dif2_im, dif_im + dif2_re
+            j = to + i - start
+            to_re[j], to_im[j] = sum_re + sum2_re, sum_im + sum2_im
+            to_re[j + stride], to_im[j + stride] = a_re * f1_re - a_im * f1_im, a_re * f1_im + a_im * f1_re
+            to_re[j + 2 * stride], to_im[j + 2 * stride] = b_re * f2_re - b_im * f2_im, b_re * f2_im + b_im * f2_re
+            to_re[j + 3 * stride], to_im[j + 3 * stride] = c_re * f3_re - c_im * f3_im, c_re * f3_im + c_im * f3_re
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def _last_stage(re, im, to_re, to_im, stride):
+    for i in range(stride):
+        to_re[i], to_im[i] = re[i] + re[i + stride], im[i] + im[i + stride]
+        to_re[i + stride], to_im[i + stride] = re[i] - re[i + stride], im[i] - im[i + stride]
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def _part(re, im, factors, at, half, low, high, out):
+    """The spectrum of the real signal out of that of its even and odd samples, and its magnitude."""
+    quarter = np.float32(0.25)
+    first, last = max(low, 1), min(high, half)
+    for k in range(first, last):
+        even_re, even_im = re[k] + re[half - k], im[k] - im[half - k]
+        odd_re, odd_im = im[k] + im[half - k], re[half - k] - re[k]
+        turn_re, turn_im = factors[at + k], factors[at + half + 1 + k]
+        x_re = even_re + odd_re * turn_re - odd_im * turn_im
+        x_im = even_im + odd_re * turn_im + odd_im * turn_re
+        out[k] = np.sqrt(quarter * (x_re * x_re + x_im * x_im))
+    if low == 0:
+        out[0] = abs(re[0] + im[0])
+    if high > half:
+        out[half] = abs(re[0] - im[0])
