@@ -1,0 +1,64 @@
+"""The mixing kernel: every note of an excerpt, interpolated out of a sample bank."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+SILENT = 1e-3  # of a note's own level: -60 dB
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def mix_notes(out, resonance, bank, starts, lengths, onsets, dampers, steps, gains, decays, tones, sends):
+    """Add notes to `out` and, times `sends`, to `resonance` (float32 [n_samples], may be the same array).
+
+    Per note: `starts`, `lengths` place its sample in `bank`; `onsets`, `dampers` in output samples (fractions
+    count); `steps` bank samples per output sample; `decays` the gain per output sample once the damper is down;
+    `tones` the coefficient of a one-pole low-pass (1 lets all through). Catmull-Rom interpolation.
+    """
+    for note in range(len(starts)):
+        base = starts[note]
+        last = lengths[note] - 3
+        step = steps[note]
+        tone = tones[note]
+        send = sends[note]
+        decay = decays[note]
+        damper = dampers[note]
+        first = int(np.ceil(onsets[note]))
+        position = (first - onsets[note]) * step
+        gain = gains[note]
+        silent = gain * SILENT
+        smooth = 0.0
+        for n in range(first, len(out)):
+            index = int(position)
+            if index > last:
+                break
+            f = position - index
+            index += base
+            b = bank[index]
+            a = bank[index - 1] if index > base else b
+            c = bank[index + 1]
+            d = bank[index + 2]
+            value = b + 0.5 * f * (c - a + f * (2.0 * a - 5.0 * b + 4.0 * c - d + f * (3.0 * (b - c) + d - a)))
+            if n > damper:
+                gain *= decay
+                if gain < silent:
+                    break
+            smooth += tone * (value - smooth)
+            out[n] += gain * smooth
+            if send > 0.0:
+                resonance[n] += send * gain * smooth
+            position += step
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def compress(samples, threshold, ratio, attack, release):
+    """In place: levels above `threshold` (linear) come down by `ratio`; `attack`, `release` per-sample factors."""
+    power = 1.0 / ratio - 1.0
+    envelope = 0.0
+    for n in range(len(samples)):
+        level = abs(samples[n])
+        factor = attack if level > envelope else release
+        envelope = level + factor * (envelope - level)
+        if envelope > threshold:
+            samples[n] *= (envelope / threshold) ** power

@@ -1,0 +1,183 @@
+"""A set on disk: features and notes of one excerpt a file, seeded, rendered in parallel, taken up where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from engine.features.frontend import features_of
+from training.data import SOURCES, held_out
+from training.notes_features import NOTES_FEATURES
+from training.render.instruments import INSTRUMENTS, KEY_RELEASES, SampleBank, load_bank
+from training.render.render import SPLITS, Kit, find_pieces, load_kit, render_excerpt
+
+SHARD_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class SetSpec:
+    """What makes two sets the same set, shard for shard."""
+
+    seed: int = 1
+    shard_seconds: float = SHARD_SECONDS
+
+    def rng(self, split: str, index: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, SPLITS.index(split), index])
+
+
+def render_set(
+    data: Path,
+    out: Path,
+    hours: float,
+    valid_hours: float | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    shard_seconds: float = SHARD_SECONDS,
+) -> dict:
+    """Fill `out`/train and `out`/valid up to `hours` and `valid_hours` (a twentieth of `hours`, 5 minutes at least).
+
+    Shards that are there are kept: a set stopped halfway, or asked for more hours, goes on. Each NNNNN.npz holds
+    `features` float16 [n_frames, n_channels, n_bands], `notes` float32 [n, 4] (onset_seconds, offset_seconds when
+    the damper falls or the key is struck again, pitch, velocity) and `origin`, JSON text. Returns the manifest.
+    ValueError where `data` has no instrument or `out` holds another set.
+    """
+    spec = SetSpec(seed, shard_seconds)
+    if valid_hours is None:
+        valid_hours = max(hours / 20.0, 5.0 / 60.0)
+    check_same_set(out, spec)
+    for split in SPLITS:
+        (out / split).mkdir(parents=True, exist_ok=True)
+    bank_names = prepare_banks(data, out / "banks")
+    wanted = {"train": hours, "valid": valid_hours}
+    jobs = [
+        (split, index)
+        for split in reversed(SPLITS)  # valid first: it is small, and training wants it from the start
+        for index in range(max(1, round(wanted[split] * 3600.0 / shard_seconds)))
+        if not shard_path(out, split, index).exists()
+    ]
+    write_manifest(data, out, spec, bank_names)
+    setup = (data, out, bank_names, spec)
+    if workers <= 1:
+        start_worker(*setup)
+        for done, job in enumerate(jobs, 1):
+            make_shard(*job)
+            progress(done, len(jobs))
+    elif jobs:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the workers import numpy: one thread each
+        with ProcessPoolExecutor(workers, get_context("spawn"), start_worker, setup) as pool:
+            for done, finished in enumerate(as_completed([pool.submit(make_shard, *job) for job in jobs]), 1):
+                finished.result()
+                progress(done, len(jobs))
+    return write_manifest(data, out, spec, bank_names)
+
+
+def shard_path(out: Path, split: str, index: int) -> Path:
+    return out / split / f"{index:05d}.npz"
+
+
+def prepare_banks(data: Path, folder: Path) -> list[str]:
+    """Trim and level every instrument of `data` once, into `folder`; the names of those that are there."""
+    names = []
+    for instrument in (*INSTRUMENTS, KEY_RELEASES):
+        if not (folder / instrument.name / "index.npz").exists():
+            bank = load_bank(instrument, data)
+            if bank is None:
+                continue
+            bank.save(folder / instrument.name)
+        names.append(instrument.name)
+    if not set(names) - {KEY_RELEASES.name}:
+        looked_for = ", ".join(sorted({instrument.source for instrument in INSTRUMENTS}))
+        raise ValueError(f"{data} holds no instrument to render with; looked for {looked_for} in its instruments folder")
+    if all(instrument.held_out for instrument in INSTRUMENTS if instrument.name in names):
+        raise ValueError(f"{data} holds only {', '.join(names)}, which is kept for validation; add another instrument")
+    return names
+
+
+@dataclass
+class Worker:
+    """What one process holds from shard to shard."""
+
+    out: Path
+    spec: SetSpec
+    kit: Kit
+
+
+WORKER: list[Worker] = []  # one per process, put there by start_worker
+
+
+def start_worker(data: Path, out: Path, bank_names: list[str], spec: SetSpec) -> None:
+    banks = {name: SampleBank.open(out / "banks" / name) for name in bank_names}
+    WORKER[:] = [Worker(out, spec, load_kit(data, banks, NOTES_FEATURES.sample_rate))]
+
+
+def make_shard(split: str, index: int) -> None:
+    """Render, hear and write shard `index`: beside, then renamed."""
+    (worker,) = WORKER
+    made = render_excerpt(worker.kit, split, worker.spec.shard_seconds, worker.spec.rng(split, index))
+    features = features_of(made.samples, NOTES_FEATURES).astype(np.float16)
+    if not np.isfinite(features).all():
+        raise FloatingPointError(f"shard {split}/{index} ({made.origin}) has features that are not finite")
+    path = shard_path(worker.out, split, index)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, features=features, notes=made.notes, origin=np.array(json.dumps(made.origin)))
+    part.replace(path)
+
+
+def check_same_set(out: Path, spec: SetSpec) -> None:
+    path = out / "manifest.json"
+    if not path.exists():
+        return
+    found = json.loads(path.read_text())
+    expected = {"set": asdict(spec), "features": json.loads(json.dumps(NOTES_FEATURES.to_dict()))}
+    for name, value in expected.items():
+        if found.get(name) != value:
+            raise ValueError(f"{out} holds a set made with {name} {found.get(name)}, not {value}; choose another folder")
+
+
+def write_manifest(data: Path, out: Path, spec: SetSpec, bank_names: list[str]) -> dict:
+    """Count what lies in `out`, and say what it was made from and on what terms."""
+    used = {instrument.source for instrument in (*INSTRUMENTS, KEY_RELEASES) if instrument.name in bank_names}
+    used |= {name for name in SOURCES if not name.startswith("piano_") and SOURCES[name].find(data)}
+    manifest = {
+        "set": asdict(spec),
+        "features": NOTES_FEATURES.to_dict(),
+        "sources": [
+            {"name": name, "licence": SOURCES[name].licence, "credit": SOURCES[name].credit} for name in sorted(used)
+        ],
+        "held_out": {
+            "instruments": [one.name for one in INSTRUMENTS if one.held_out and one.name in bank_names],
+            "pieces": [piece.name for piece in find_pieces(data) if held_out(piece.name)],
+        },
+        "splits": {split: count_split(out / split, spec) for split in SPLITS},
+    }
+    part = out / "manifest.part"
+    part.write_text(json.dumps(manifest, indent=1))
+    part.replace(out / "manifest.json")
+    return manifest
+
+
+def count_split(folder: Path, spec: SetSpec) -> dict:
+    """Shards, hours, notes, and how many shards came from each instrument, collection and piece."""
+    origins, n_notes = [], 0
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as shard:
+            origins.append(json.loads(str(shard["origin"])))
+            n_notes += len(shard["notes"])
+    return {
+        "shards": len(origins),
+        "hours": round(len(origins) * spec.shard_seconds / 3600.0, 3),
+        "notes": n_notes,
+        "instruments": dict(Counter(origin["instrument"] for origin in origins)),
+        "collections": dict(Counter(origin["collection"] for origin in origins)),
+        "pieces": sorted({origin["piece"] for origin in origins if origin["piece"]}),
+    }
