@@ -45,7 +45,6 @@ class Chain:
         for place in self._all:
             for name in getattr(place.stage, "confirms", ()):
                 self.stage(name).confirmable = True  # type: ignore[union-attr]
-        self._frame = Frame(stream)
         self._hops = {place.hop_samples: np.zeros(place.hop_samples, np.float32) for place in self._all}
         specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
         self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
@@ -57,8 +56,7 @@ class Chain:
     def reset(self) -> None:
         """Back to sample 0, with every stage at work again."""
         self._live = list(self._all)
-        self._frame.end_sample = 0
-        self._frame.events = []
+        self._frame = Frame(self.stream)
         for place in self._all:
             place.stage.reset()
             place.sounding.clear()

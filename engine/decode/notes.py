@@ -109,7 +109,7 @@ class NoteDecoder:
         return [NoteChange(LOWEST_PITCH + int(p), float(self._frame), 0, 0.0, reason) for p in sounding]
 
     def _change(self, row: np.ndarray) -> NoteChange:
-        kind, pitch, at_frame, velocity, confidence = row
+        kind, pitch, at_frame, velocity, confidence = row.tolist()
         # An onset in frame k (that is, within its hop) is labelled look_ahead_frames later; its middle is the best guess.
         at_frame = max(0.0, at_frame - self._look_ahead_frames + 0.5 + self._bias_frames)
         if kind == _ON:
