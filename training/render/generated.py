@@ -143,7 +143,8 @@ def accompaniment(rng: np.random.Generator, seconds: float, velocity: float) -> 
             onset = np.full(len(notes), bar + 0.5 * quarter * beat) + rng.normal(0.0, 0.006, len(notes))
             rows.append(key_rows(onset, np.full(len(notes), 0.45 * beat), notes, velocity - 10))
         melody = bar + np.sort(rng.uniform(0.0, 4.0 * beat, rng.integers(1, 7)))
-        rows.append(key_rows(melody, rng.uniform(0.2, beat, len(melody)), rng.integers(62, 92, len(melody)), velocity + 8))
+        lengths, pitches = rng.uniform(0.2, beat, len(melody)), rng.integers(62, 92, len(melody))
+        rows.append(key_rows(melody, lengths, pitches, velocity + 8))
     return np.concatenate(rows)
 
 

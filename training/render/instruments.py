@@ -11,6 +11,7 @@ import soundfile
 from scipy.signal import firwin, oaconvolve, resample_poly
 
 from training.data import SOURCES
+from training.render.scores import LOWEST_PITCH
 
 BANK_RATE = 32_000  # Hz; twice the render's rate, so that a four-point interpolation is clean up to 7.6 kHz
 LOW_PASS_HZ = 7_600.0
@@ -26,7 +27,7 @@ PITCH_CLASS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 @dataclass(frozen=True)
 class Instrument:
-    """How a folder of samples is read: `pattern` names `layer` and either `note` (C#4) or `number` (MIDI)."""
+    """How a folder of samples is read: `pattern` names `layer` and one of `note` (C#4, bb3), `number` (MIDI), `key`."""
 
     name: str
     source: str  # key of training.data.SOURCES
@@ -34,6 +35,8 @@ class Instrument:
     layers: tuple[str, ...] = ("",)  # softest first, lower case
     layer_tops: tuple[int, ...] = ()  # highest velocity of each layer but the last
     octave_of_middle_c: int = 4  # what the file names call MIDI note 60
+    lowest: int = LOWEST_PITCH  # names without an octave begin here
+    family: str = "piano"  # "piano", "guitar" or "bass"
     held_out: bool = False  # heard in validation only
 
 
@@ -72,6 +75,23 @@ INSTRUMENTS = (
         layer_tops=(80,),
         held_out=True,
     ),
+    *(
+        Instrument(
+            f"guitar_{colour}",
+            "guitar_black_green",
+            rf"Samples/{colour}/ord/twang_(?P<note>[a-g]b?\d)_(?P<layer>p|mf|f)_rr1\.\w+",
+            layers=("p", "mf", "f"),
+            layer_tops=(45, 85),
+            octave_of_middle_c=5,
+            family="guitar",
+        )
+        for colour in ("black", "green")
+    ),
+    Instrument("guitar_spanish", "guitar_spanish", r"samples/(?P<note>[A-G]#?\d)\.\w+", family="guitar"),
+    *(
+        Instrument(f"bass_{way}", "bass_yr", rf"samples/{way}/(?P<note>[A-G]#?)\.\w+", lowest=28, family="bass")
+        for way in ("finger", "pick")
+    ),
 )
 # The knock of a key coming up, one sample a key.
 KEY_RELEASES = Instrument("key_releases", "piano_salamander", r".*?rel(?P<key>\d+)\.\w+")
@@ -98,6 +118,10 @@ class SampleBank:
         np.savez(folder / "part.npz", **index)
         (folder / "part.npz").replace(folder / "index.npz")
 
+    def plays(self, pitches: np.ndarray) -> np.ndarray:
+        """bool per MIDI pitch: whether a sample lies close enough."""
+        return np.abs(self.roots[:, None] - pitches).min(axis=0) <= FARTHEST_SEMITONES
+
     @classmethod
     def open(cls, folder: Path) -> SampleBank:
         """Map a saved bank: workers share its memory."""
@@ -105,10 +129,13 @@ class SampleBank:
             return cls(samples=np.load(folder / "samples.npy", mmap_mode="r"), **index)
 
 
-def pitch_of(name: str, octave_of_middle_c: int) -> int:
-    """MIDI number of a note name such as C#4."""
-    letter, sharp, octave = re.fullmatch(r"([A-G])(#?)(-?\d)", name).groups()
-    return 60 + PITCH_CLASS[letter] + len(sharp) + 12 * (int(octave) - octave_of_middle_c)
+def pitch_of(name: str, octave_of_middle_c: int, lowest: int) -> int:
+    """MIDI number of a note name such as C#4 or bb3; without an octave, the first such note from `lowest` on."""
+    letter, accidental, octave = re.fullmatch(r"([A-Ga-g])([#b]?)(-?\d?)", name).groups()
+    pitch_class = PITCH_CLASS[letter.upper()] + {"": 0, "#": 1, "b": -1}[accidental]
+    if not octave:
+        return lowest + (pitch_class - lowest) % 12
+    return 60 + pitch_class + 12 * (int(octave) - octave_of_middle_c)
 
 
 def sample_files(instrument: Instrument, folder: Path) -> list[tuple[int, int, Path]]:
@@ -120,7 +147,7 @@ def sample_files(instrument: Instrument, folder: Path) -> list[tuple[int, int, P
             continue
         named = match.groupdict()
         if "note" in named:
-            pitch = pitch_of(named["note"], instrument.octave_of_middle_c)
+            pitch = pitch_of(named["note"], instrument.octave_of_middle_c, instrument.lowest)
         else:
             pitch = int(named["number"]) if "number" in named else int(named["key"]) + 20
         layer = named.get("layer", "").lower()
@@ -158,13 +185,11 @@ def note_table(layers: np.ndarray, roots: np.ndarray, n_layers: int) -> np.ndarr
     """[n_layers, 128] sample per pitch: the nearest of its layer, or of the nearest layer that has one close by."""
     pitches = np.arange(128)
     distance = np.abs(roots[:, None] - pitches)  # [n_samples, 128]
+    too_far, tuned_up = distance > FARTHEST_SEMITONES, roots[:, None] < pitches
     table = np.empty((n_layers, 128), dtype=np.int64)
     for layer in range(n_layers):
-        too_far = distance > FARTHEST_SEMITONES
-        # Order of wishes: close enough, then layer, then distance, then rather tuned down than up.
-        cost = too_far * 1e6 * distance + np.abs(layers - layer)[:, None] * 1e3 + distance + 0.1 * (
-            roots[:, None] < pitches
-        )
+        # Wishes in order: close enough, the right layer, the nearest, rather tuned down than up.
+        cost = 1e6 * too_far * distance + 1e3 * np.abs(layers - layer)[:, None] + distance + 0.1 * tuned_up
         table[layer] = cost.argmin(axis=0)
     return table
 

@@ -10,9 +10,9 @@ from scipy.signal import oaconvolve
 
 from training.data import SOURCES, held_out
 from training.render.generated import improvise
-from training.render.instruments import BANK_RATE, INSTRUMENTS, KEY_RELEASES, LEAD_SECONDS, SampleBank
+from training.render.instruments import BANK_RATE, INSTRUMENTS, KEY_RELEASES, LEAD_SECONDS, Instrument, SampleBank
 from training.render.mixer import mix_notes
-from training.render.room import Room, load_rooms, place
+from training.render.room import Room, load_rooms, overdriven, place
 from training.render.scores import (
     KEY_UP,
     OFFSET,
@@ -29,7 +29,9 @@ MATERIAL = {"pop909": 0.42, "giantmidi": 0.28, "generated": 0.3}  # of the excer
 TRANSPOSE_SEMITONES = {"pop909": 6, "giantmidi": 3}  # at most, either way
 # Real Disklavier playing has a median velocity of 53; transcriptions and pop arrangements are 20 to 30 louder.
 MEDIAN_VELOCITY, MEDIAN_VELOCITY_SPREAD = 55.0, 12.0
-UNDAMPED_PITCH = 90  # the dampers end about here
+UNDAMPED_PITCH = 90  # a piano's dampers end about here
+FAMILIES = {"piano": 0.88, "guitar": 0.09, "bass": 0.03}  # of the training excerpts; validation is for the piano
+MOST_SHIFT_SEMITONES = 3  # neighbours' samples, moved back to pitch, make another body out of the same instrument
 SPLITS = ("train", "valid")
 
 
@@ -52,11 +54,15 @@ class Kit:
     rooms: list[Room]
     sample_rate: int
 
-    def banks_for(self, split: str, rng: np.random.Generator) -> list[str]:
+    def instruments_for(self, split: str, rng: np.random.Generator) -> list[Instrument]:
         """Instruments an excerpt may use: never a held-out one in train, and in half of valid nothing else."""
-        unseen = [instrument.name for instrument in INSTRUMENTS if instrument.held_out and instrument.name in self.banks]
-        seen = [name for name in self.banks if name not in unseen]
-        return unseen if split == "valid" and unseen and (rng.random() < 0.5 or not seen) else seen
+        there = [instrument for instrument in INSTRUMENTS if instrument.name in self.banks]
+        unseen = [instrument for instrument in there if instrument.held_out]
+        if split == "valid" and unseen and rng.random() < 0.5:
+            return unseen
+        family = "piano" if split == "valid" else rng.choice(list(FAMILIES), p=list(FAMILIES.values()))
+        seen = [instrument for instrument in there if not instrument.held_out]
+        return [instrument for instrument in seen if instrument.family == family] or seen
 
     def pieces_for(self, split: str, collection: str) -> list[Piece]:
         held = split == "valid"
@@ -82,25 +88,35 @@ def find_pieces(data: Path) -> list[Piece]:
 
 def load_kit(data: Path, banks: dict[str, SampleBank], sample_rate: int) -> Kit:
     """Pieces and rooms of `data` around loaded `banks` (by instrument name)."""
-    pianos = {name: bank for name, bank in banks.items() if name != KEY_RELEASES.name}
-    return Kit(pianos, banks.get(KEY_RELEASES.name), find_pieces(data), load_rooms(data, sample_rate), sample_rate)
+    played = {name: bank for name, bank in banks.items() if name != KEY_RELEASES.name}
+    return Kit(played, banks.get(KEY_RELEASES.name), find_pieces(data), load_rooms(data, sample_rate), sample_rate)
 
 
 def render_excerpt(kit: Kit, split: str, seconds: float, rng: np.random.Generator) -> Excerpt:
     """The excerpt that `rng` draws. `split` is "train" or "valid"."""
+    choice = kit.instruments_for(split, rng)
+    instrument = choice[rng.integers(len(choice))]
     collection, piece, performance = choose_performance(kit, split, seconds, rng)
+    if instrument.family != "piano":
+        performance = Performance(performance.keys, performance.pedal[:0])
     notes = sounding(performance)
-    names = kit.banks_for(split, rng)
-    name = names[rng.integers(len(names))]
-    dry = play(notes, kit.banks[name], kit.key_releases, int(seconds * kit.sample_rate), kit.sample_rate, rng)
+    bank = kit.banks[instrument.name]
+    notes = notes[bank.plays(notes[:, PITCH])]
+    n_samples = int(seconds * kit.sample_rate)
+    if instrument.family == "piano":
+        dry = play(notes, bank, n_samples, kit.sample_rate, rng)
+        if kit.key_releases is not None and rng.random() < 0.6:
+            knock_keys(dry, notes, kit.key_releases, kit.sample_rate, rng)
+    else:
+        dry = play(notes, bank, n_samples, kit.sample_rate, rng)
+        if rng.random() < 0.5:
+            dry = overdriven(dry, rng)
     samples, room = place(dry, kit.rooms, kit.sample_rate, rng)
-    origin = {"collection": collection, "piece": piece, "instrument": name, "room": room}
+    origin = {"collection": collection, "piece": piece, "instrument": instrument.name, "room": room}
     return Excerpt(samples, notes[:, [ONSET, OFFSET, PITCH, VELOCITY]].astype(np.float32), origin)
 
 
-def choose_performance(
-    kit: Kit, split: str, seconds: float, rng: np.random.Generator
-) -> tuple[str, str, Performance]:
+def choose_performance(kit: Kit, split: str, seconds: float, rng: np.random.Generator) -> tuple[str, str, Performance]:
     """(collection, piece, what was played): from a MIDI file, or improvised where there is none."""
     collection = str(rng.choice(list(MATERIAL), p=list(MATERIAL.values())))
     pieces = kit.pieces_for(split, collection)
@@ -124,7 +140,6 @@ def choose_performance(
 def play(
     notes: np.ndarray,
     bank: SampleBank,
-    key_releases: SampleBank | None,
     n_samples: int,
     sample_rate: int,
     rng: np.random.Generator,
@@ -135,7 +150,9 @@ def play(
     pitches = notes[:, PITCH].astype(np.int64)
     velocities = notes[:, VELOCITY]
     heard = np.clip(velocities + rng.normal(0.0, 8.0) + rng.normal(0.0, 3.0, len(notes)), 1, 127)
-    chosen = bank.table[np.searchsorted(bank.layer_tops, heard, side="left"), pitches]
+    shift = rng.integers(-MOST_SHIFT_SEMITONES, MOST_SHIFT_SEMITONES + 1) if rng.random() < 0.6 else 0
+    borrowed = np.clip(pitches + shift, bank.roots.min(), bank.roots.max())
+    chosen = bank.table[np.searchsorted(bank.layer_tops, heard, side="left"), borrowed]
     steps = BANK_RATE / sample_rate * 2.0 ** ((pitches - bank.roots[chosen] + tuning(rng)[pitches]) / 12.0)
     notes[:, OFFSET] = np.minimum(notes[:, OFFSET], notes[:, ONSET] + bank.audible_seconds[chosen])
     gains_db = bank.gains_db[chosen] + rng.uniform(18.0, 34.0) * np.log10(velocities / 127.0)
@@ -160,15 +177,14 @@ def play(
     if pedalled.any() and rng.random() < 0.6:
         ring = oaconvolve(resonance, string_response(sample_rate, rng))[:n_samples]
         out += (10.0 ** (-rng.uniform(18.0, 36.0) / 20.0) * ring).astype(np.float32)
-    if key_releases is not None and rng.random() < 0.6:
-        knock_keys(out, notes[notes[:, KEY_UP] < n_samples / sample_rate], key_releases, sample_rate, rng)
     return out
 
 
 def tuning(rng: np.random.Generator) -> np.ndarray:
     """Semitones off per MIDI pitch: the whole piano by up to 30 cents, stretched, each note by a few cents."""
     octaves_from_c4 = (np.arange(128) - 60) / 12.0
-    cents = rng.uniform(-30.0, 30.0) + rng.uniform(-1.0, 2.5) * octaves_from_c4 + rng.normal(0.0, rng.uniform(0, 4), 128)
+    cents = rng.uniform(-30.0, 30.0) + rng.uniform(-1.0, 2.5) * octaves_from_c4
+    cents += rng.normal(0.0, rng.uniform(0.0, 4.0), 128)
     return cents / 100.0
 
 

@@ -73,7 +73,7 @@ def place(samples: np.ndarray, rooms: list[Room], sample_rate: int, rng: np.rand
         out = np.ascontiguousarray(out, dtype=np.float32)
         attack, release = np.exp(-1.0 / (sample_rate * np.array([rng.uniform(0.003, 0.03), rng.uniform(0.1, 0.5)])))
         compress(out, float(rms(out) * rng.uniform(0.7, 2.0) + 1e-9), rng.uniform(1.5, 3.0), attack, release)
-    level = 10.0 ** (rng.uniform(-38.0, -14.0) / 20.0)
+    level = 10.0 ** (rng.uniform(-42.0, -18.0) / 20.0)
     loudness = rms(out)
     out = out * (level / loudness) if loudness > 1e-6 else out
     out = out + level * 10.0 ** (-rng.uniform(25.0, 65.0) / 20.0) * noise(len(out), sample_rate, rng)
@@ -82,9 +82,19 @@ def place(samples: np.ndarray, rooms: list[Room], sample_rate: int, rng: np.rand
     return np.clip(out, -1.0, 1.0).astype(np.float32), name
 
 
+def overdriven(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Through a guitar amplifier's soft clipping, 0 to 40 dB over its limit."""
+    drive = 10.0 ** (rng.uniform(0.0, 40.0) / 20.0) / (np.abs(samples).max() + 1e-9)
+    return np.tanh(drive * samples)
+
+
 def equalised(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random smooth tilt and ripple, 4 dB a point; the filter's delay is taken off."""
+    """A random smooth tilt and ripple, 4 dB a point, and some small microphones; the filter's delay is taken off."""
     gains_db = rng.normal(0.0, 4.0, len(EQ_HZ)) + np.linspace(0.0, rng.uniform(-8.0, 6.0), len(EQ_HZ))
+    if rng.random() < 0.2:  # no bass
+        gains_db[:3] -= rng.uniform(3.0, 20.0) * np.array([1.0, 0.8, 0.3])
+    if rng.random() < 0.15:  # no treble
+        gains_db[-2:] -= rng.uniform(6.0, 30.0) * np.array([0.6, 1.0])
     taps = firwin2(EQ_TAPS, EQ_HZ / EQ_HZ[-1], 10.0 ** (gains_db / 20.0)).astype(np.float32)
     return oaconvolve(samples, taps)[EQ_TAPS // 2 :][: len(samples)]
 

@@ -17,7 +17,7 @@ from engine.features.frontend import features_of
 from training.data import SOURCES, held_out
 from training.notes_features import NOTES_FEATURES
 from training.render.instruments import INSTRUMENTS, KEY_RELEASES, SampleBank, load_bank
-from training.render.render import SPLITS, Kit, find_pieces, load_kit, render_excerpt
+from training.render.render import SPLITS, TRANSPOSE_SEMITONES, Kit, find_pieces, load_kit, render_excerpt
 
 SHARD_SECONDS = 60.0
 
@@ -96,7 +96,7 @@ def prepare_banks(data: Path, folder: Path) -> list[str]:
         names.append(instrument.name)
     if not set(names) - {KEY_RELEASES.name}:
         looked_for = ", ".join(sorted({instrument.source for instrument in INSTRUMENTS}))
-        raise ValueError(f"{data} holds no instrument to render with; looked for {looked_for} in its instruments folder")
+        raise ValueError(f"{data} holds no instrument to render with; looked in its instruments for {looked_for}")
     if all(instrument.held_out for instrument in INSTRUMENTS if instrument.name in names):
         raise ValueError(f"{data} holds only {', '.join(names)}, which is kept for validation; add another instrument")
     return names
@@ -141,13 +141,13 @@ def check_same_set(out: Path, spec: SetSpec) -> None:
     expected = {"set": asdict(spec), "features": json.loads(json.dumps(NOTES_FEATURES.to_dict()))}
     for name, value in expected.items():
         if found.get(name) != value:
-            raise ValueError(f"{out} holds a set made with {name} {found.get(name)}, not {value}; choose another folder")
+            raise ValueError(f"{out} holds a set with {name} {found.get(name)}, not {value}; choose another folder")
 
 
 def write_manifest(data: Path, out: Path, spec: SetSpec, bank_names: list[str]) -> dict:
     """Count what lies in `out`, and say what it was made from and on what terms."""
     used = {instrument.source for instrument in (*INSTRUMENTS, KEY_RELEASES) if instrument.name in bank_names}
-    used |= {name for name in SOURCES if not name.startswith("piano_") and SOURCES[name].find(data)}
+    used |= {name for name in SOURCES if name in (*TRANSPOSE_SEMITONES, "rir") and SOURCES[name].find(data)}
     manifest = {
         "set": asdict(spec),
         "features": NOTES_FEATURES.to_dict(),
