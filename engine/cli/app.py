@@ -1,0 +1,64 @@
+"""Every subcommand of `ictus`, and the one door that every failure leaves by."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from engine.cli.demo import demo
+from engine.cli.devices import devices
+from engine.cli.errors import OK, explain
+from engine.cli.live import live
+from engine.cli.train import export, train
+from engine.cli.transcribe import transcribe
+
+HELP = """
+Ictus hears live music and tells your instruments what was played: notes and strikes leave as MIDI and OSC.
+
+[bold]First steps[/bold]
+
+  ictus demo                                     hear it listen to a bundled song; no sound card needed
+  ictus devices                                  which inputs and MIDI ports there are
+  ictus live --midi virtual                      the default input, into a synthesiser that you connect
+  ictus live --osc 127.0.0.1:9000                ... into a Pd, Max or SuperCollider patch
+  ictus live -i voice=1 -i guitar=2 -r take.mid  two channels, two sources, recorded as MIDI
+  ictus transcribe song.wav -o out               a file, as fast as the machine can
+
+[bold]Words[/bold]  A [i]source[/i] is one channel with a name. Each has a [i]chain[/i] of stages that listen to it: level (how loud),
+strike (that something was struck, at once), notes (which pitches, a moment later), link (ties the two together).
+What they hear goes to [i]bridges[/i]: MIDI, OSC, files.
+
+Say ictus COMMAND --help for everything a command takes.
+"""
+
+app = typer.Typer(
+    name="ictus", help=HELP, rich_markup_mode="rich", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+app.command()(devices)
+app.command()(live)
+app.command()(transcribe)
+app.command()(demo)
+# These two hand what follows the name on to the trainer, --help included.
+_passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+app.command(context_settings=_passed_on)(train)
+app.command(context_settings=_passed_on)(export)
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Obey one command line; the exit code: 0 done, 1 bad input, 2 bad usage, 70 a fault in Ictus."""
+    try:
+        return app(arguments, standalone_mode=False, prog_name="ictus") or OK
+    except KeyboardInterrupt:
+        return OK
+    except Exception as error:
+        if not str(error) and hasattr(error, "exit_code"):  # typer's way out after having shown the help
+            return error.exit_code
+        sentence, exit_code = explain(error)
+        print(f"ictus: {sentence}", file=sys.stderr)
+        return exit_code

@@ -1,0 +1,97 @@
+"""What was typed -> the tables of a configuration: flags are laid over the TOML file, or over the defaults."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from engine.cli.errors import USAGE, CliError
+from engine.config import DEFAULT_CHAIN
+
+Tables = dict[str, Any]
+
+
+def lay_inputs(tables: Tables, inputs: list[str]) -> None:
+    """`voice=1`, `piano=3+4` (averaged), `guitar` (the next channel) or `2`; replaces the file's sources."""
+    if not inputs:
+        tables.setdefault("source", [{"name": "input"}])
+        return
+    sources, used = [], 0
+    for text in inputs:
+        name, equals, channels_text = text.partition("=")
+        if not equals and text.isdecimal():
+            name, channels_text = f"input{text}", text
+        try:
+            channels = [int(part) for part in channels_text.split("+")] if channels_text else [used + 1]
+        except ValueError:
+            raise CliError(
+                f"--input is {text!r}; write NAME=CHANNEL such as voice=1, or piano=3+4 for an average", USAGE
+            ) from None
+        used = max(used, *channels)
+        sources.append({"name": name, "channels": channels})
+    tables["source"] = sources
+
+
+def lay_chains(tables: Tables, chains: list[str]) -> None:
+    """`level,strike` for every source, `drums=level,strike` for one."""
+    for text in chains:
+        name, equals, stages = text.partition("=")
+        chain = [stage.strip() for stage in (stages if equals else text).split(",") if stage.strip()]
+        for source in _sources(tables, name if equals else ""):
+            source["chain"] = chain
+
+
+def lay_settings(tables: Tables, settings: list[str]) -> None:
+    """`notes.model=notes` for every source, `voice:strike.threshold=0.4` for one."""
+    for text in settings:
+        path, equals, value = text.partition("=")
+        name, colon, option = path.rpartition(":")
+        stage, dot, option = option.partition(".")
+        if not (equals and dot and stage and option):
+            raise CliError(f"--set is {text!r}; write STAGE.OPTION=VALUE, such as strike.threshold=0.4", USAGE)
+        owners = _sources(tables, name) if colon else [tables.setdefault("stage", {})]
+        for owner in owners:
+            owner.setdefault(stage, {})[option] = _value(value)
+
+
+def lay_model(tables: Tables, model: str) -> None:
+    """Every source that listens for notes uses it."""
+    tables.setdefault("stage", {}).setdefault("notes", {})["model"] = model
+
+
+def drop_unused_stage_options(tables: Tables) -> None:
+    """A model was named, but a --chain left the stage out: nothing is wrong with that."""
+    used = {stage for source in tables["source"] for stage in source.get("chain", DEFAULT_CHAIN)}
+    if "stage" in tables:
+        tables["stage"] = {name: options for name, options in tables["stage"].items() if name in used}
+
+
+def lay_bridge(tables: Tables, type_name: str, **options: Any) -> None:
+    """In place of a bridge of this type in the file, keeping its other options."""
+    bridges = [dict(bridge) for bridge in tables.get("bridge", [])]
+    same = [bridge for bridge in bridges if bridge.get("type") == type_name]
+    if same:
+        same[0].update(options)
+    else:
+        bridges.append({"type": type_name, **options})
+    tables["bridge"] = bridges
+
+
+def drop_bridge(tables: Tables, type_name: str) -> None:
+    tables["bridge"] = [bridge for bridge in tables.get("bridge", []) if bridge.get("type") != type_name]
+
+
+def _sources(tables: Tables, name: str) -> list[Tables]:
+    """The source called `name`; all of them for ""."""
+    found = [source for source in tables["source"] if name in ("", source["name"])]
+    if not found:
+        raise CliError(f"there is no source {name!r}; there are: {', '.join(s['name'] for s in tables['source'])}", USAGE)
+    return found
+
+
+def _value(text: str) -> Any:
+    """A number, true, false or a list as JSON writes them; all else is a string."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,130 @@
+"""`ictus transcribe FILE... -o DIR`: files, as fast as the machine can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli import options
+from engine.cli.errors import CliError, explain
+from engine.config import Config, load_config
+from engine.events import Event, Fault
+
+if TYPE_CHECKING:
+    from engine.bridge import SessionInfo
+
+OUTPUTS = {"midi_file": ".mid", "notes_csv": ".notes.csv", "strikes_csv": ".strikes.csv", "piano_roll": ".png"}
+
+
+def transcribe(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="wav, flac, ogg, mp3, m4a ...", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for what is written; made if need be.")],
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="A TOML file; its stages and their options count.")] = None,
+    chain: Annotated[str | None, typer.Option(metavar="STAGE,STAGE", help="Stages, in order.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="An option of a stage: strike.threshold=0.4.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="The model that listens for notes.")] = None,
+) -> None:  # fmt: skip
+    """Write down what is played in sound files: MIDI, notes and strikes as tables, a picture.
+
+    Each FILE, mixed to mono, gives NAME.mid, NAME.notes.csv, NAME.strikes.csv and NAME.png in DIR; older ones of that
+    name are replaced. The engine hears a file exactly as it would hear it live: reported_at_seconds says when it knew.
+
+    ictus transcribe takes/*.wav -o out
+    """
+    tables: dict[str, Any] = load_config(config).to_dict() if config else {}
+    tables["source"] = [{**(tables.get("source") or [{}])[0], "name": "mono", "channels": [1]}]
+    options.lay_chains(tables, [chain] if chain else [])
+    options.lay_settings(tables, set_ or [])
+    if model:
+        options.lay_model(tables, model)
+    options.drop_unused_stage_options(tables)
+    output.mkdir(parents=True, exist_ok=True)
+    failed = _transcribe_all(Config.from_dict(tables), dict(zip(files, distinct_names(files), strict=True)), output)
+    if failed:
+        raise CliError(f"{len(failed)} of {len(files)} files could not be transcribed: {', '.join(failed)}")
+
+
+def distinct_names(files: list[Path]) -> list[str]:
+    """A name for each file's results: its own without the ending; the second of a name gets -2, and so on."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for file in files:
+        name, number = file.stem, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{file.stem}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _transcribe_all(config: Config, names: dict[Path, str], output: Path) -> list[str]:
+    """Every file it can; the names of those it could not."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    errors, failed = Console(stderr=True, soft_wrap=True), []
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True) as progress:
+        for file, name in names.items():
+            task = progress.add_task(file.name, total=None)
+            try:
+                summary = _transcribe_one(config, file, output / name, _ProgressBar(progress, task))
+                print(f"{file}: {summary} -> {output / name}.mid, .notes.csv, .strikes.csv, .png", flush=True)
+            except Exception as error:
+                errors.print(f"ictus: {file}: {explain(error)[0]}", markup=False, highlight=False)
+                failed.append(str(file))
+            progress.remove_task(task)
+    return failed
+
+
+def _transcribe_one(config: Config, file: Path, stem: Path, watcher: _ProgressBar) -> str:
+    from engine.build import build_session
+    from engine.registry import BRIDGES, make
+    from engine.sources.file import FileSource
+
+    source = FileSource(file)
+    paths = {name: stem.with_name(stem.name + ending) for name, ending in OUTPUTS.items()}
+    bridges = [(name, make(BRIDGES, name, {"path": path})) for name, path in paths.items()]
+    session = build_session(config, source, [*bridges, ("progress", watcher)])
+    watcher.set_length(source.n_frames)
+    session.run()
+    for sentence in (source.warning, *watcher.faults):
+        if sentence:
+            watcher.say(f"{file}: {sentence}")
+    status = session.status()
+    if status["bridge_errors"]:
+        raise CliError("its results could not be written in full")
+    return f"{status['notes']:.0f} notes, {status['strikes']:.0f} strikes in {status['seconds']:.1f} s"
+
+
+class _ProgressBar:
+    """A bridge like any other: the session ticks it, and it looks how far the session is."""
+
+    def __init__(self, progress: Any, task: Any) -> None:
+        self._progress, self._task = progress, task
+        self._n_frames: int | None = None
+        self.faults: list[str] = []
+
+    def set_length(self, n_frames: int | None) -> None:
+        self._n_frames = n_frames
+
+    def say(self, sentence: str) -> None:
+        self._progress.console.print(f"ictus: {sentence}", markup=False, highlight=False)
+
+    def open(self, session: SessionInfo) -> None:
+        self._session = session
+
+    def send(self, event: Event) -> None:
+        if isinstance(event, Fault):
+            self.faults.append(event.message)
+
+    def tick(self) -> None:
+        if self._n_frames:
+            heard = self._session.status()["seconds"] * self._session.sample_rate
+            self._progress.update(self._task, completed=heard, total=self._n_frames)
+
+    def close(self) -> None:
+        self.tick()

@@ -1,0 +1,93 @@
+"""Who may import whom: the walls between the rooms, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = {"engine", "bridges", "training", "benchmarks", "tests"}
+ENGINE_MAY = {"engine", "numpy", "numba", "onnxruntime"}
+ENGINE_DOORS = {  # the one place for each further library
+    "llvmlite": ["engine/atomics.py", "engine/callback.py"],
+    "soundfile": ["engine/sources/file.py"],
+    "av": ["engine/sources/file.py"],
+    "sounddevice": ["engine/device.py", "engine/sources/device.py"],
+    "cffi": ["engine/device.py", "engine/sources/device.py"],
+    "tomli": ["engine/config.py"],
+    "typer": ["engine/cli/"],
+    "rich": ["engine/cli/"],
+}
+PROTOCOLS = [{"mido", "rtmidi"}, {"pythonosc"}, {"matplotlib"}]  # a bridge speaks one
+BRIDGES_MAY = {"bridges", "engine", "numpy"}.union(*PROTOCOLS)
+
+
+def files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a file imports anywhere in it, its functions included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.split(".")[0] if node.module and not node.level else path.relative_to(ROOT).parts[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("__import__", "import_module", "importlib.import_module"):
+            found.add(ast.literal_eval(node.args[0]).split(".")[0] if isinstance(node.args[0], ast.Constant) else "?")
+    return found - set(sys.stdlib_module_names)
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_the_walk_sees_every_way_to_import(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / "engine" / "probe.py"
+    path.parent.mkdir()
+    path.write_text(
+        "import numpy.fft as f, os\ndef late():\n    from scipy import signal\n    from . import spec\n"
+        "    import importlib\n    importlib.import_module('torch.nn'); __import__('mido')\n"
+    )
+    assert imported(path) == {"numpy", "scipy", "engine", "torch", "mido"}
+
+
+@pytest.mark.parametrize("path", files("engine"), ids=name)
+def test_engine_imports_only_what_live_listening_needs(path):
+    for module in imported(path) - ENGINE_MAY:
+        doors = ENGINE_DOORS.get(module, [])
+        assert any(name(path).startswith(door) for door in doors), f"{name(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", files("bridges"), ids=name)
+def test_a_bridge_imports_the_engine_and_one_protocol(path):
+    modules = imported(path)
+    assert modules <= BRIDGES_MAY, f"{name(path)} imports {sorted(modules - BRIDGES_MAY)}"
+    spoken = [protocol & modules for protocol in PROTOCOLS if protocol & modules]
+    assert len(spoken) <= 1, f"{name(path)} speaks {spoken}"
+
+
+@pytest.mark.parametrize("path", files("training"), ids=name)
+def test_training_knows_no_bridge(path):
+    assert not imported(path) & {"bridges", "tests", "mido", "rtmidi", "pythonosc", "sounddevice"}
+
+
+def test_the_rooms_are_there():
+    for room in ROOMS:
+        assert files(room), f"{room}/ holds no code"
+
+
+def test_a_live_engine_process_never_loads_training_or_a_protocol():
+    code = (
+        "import engine.session, engine.cli, engine.cli.live, sys; "
+        "print(*({'torch', 'librosa', 'scipy', 'mido', 'rtmidi', 'pythonosc', 'matplotlib', 'training', 'bridges'} "
+        "& set(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert loaded.stdout.split() == []
