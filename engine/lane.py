@@ -30,7 +30,7 @@ class Lane:
     """`channels`: 0-based columns of the source's blocks; more than one are averaged."""
 
     def __init__(self, name: str, chain: Chain, channels: tuple[int, ...], source_rate: int, block_frames: int) -> None:
-        self.name = name
+        self.name, self.source_rate = name, source_rate
         self.chain = chain
         self.stats = LaneStats()
         self.muted = False
@@ -61,7 +61,7 @@ class Lane:
 
     def flush(self) -> list[Event]:
         """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""
-        n_frames = math.ceil(max(self.latency_seconds().values()) * self._resampler.in_rate) + len(self._mono)
+        n_frames = math.ceil(max(self.latency_seconds().values()) * self.source_rate) + len(self._mono)
         silence = np.zeros((len(self._mono), int(self._channels.max()) + 1), np.float32)
         events: list[Event] = []
         for _ in range(0, n_frames, len(silence)):
@@ -91,7 +91,7 @@ class Lane:
     def latency_seconds(self) -> dict[str, float]:
         """Declared, per stage; the resampler is a row of its own."""
         stream_rate = self.chain.stream.sample_rate
-        rows = {"resample": self._resampler.latency_frames / self._resampler.in_rate}
+        rows = {"resample": self._resampler.latency_frames / self.source_rate}
         return rows | {name: samples / stream_rate for name, samples in self.chain.ledger().items()}
 
     def _passed(self, events: list[Event]) -> list[Event]:

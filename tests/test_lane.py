@@ -1,0 +1,128 @@
+"""Laws of a lane: block size and rate stop to matter here, and what is no sound becomes silence."""
+
+import numpy as np
+import pytest
+from engine.chain import Chain
+from engine.events import Level, NoteOff, NoteOn, Strike
+from engine.lane import Lane
+from engine.spec import StreamSpec
+
+from tests.support.toy_stages import ClickStage, GateStage
+
+BLOCK = 1024
+
+
+def make(sample_rate=48_000, channels=(0,), stages=None):
+    stages = stages or [("click", ClickStage(threshold=0.2)), ("gate", GateStage())]
+    return Lane("x", Chain(stages, StreamSpec("x", 16_000)), channels, sample_rate, BLOCK)
+
+
+def hear(lane, samples, block=BLOCK):
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    return [event for at in range(0, len(samples), block) for event in lane.push(samples[at : at + block])]
+
+
+def pulses(sample_rate, *seconds, length=1.0):
+    samples = np.zeros(round(length * sample_rate), np.float32)
+    for at in seconds:
+        start = round(at * sample_rate)
+        samples[start : start + sample_rate // 1000] = 0.9
+    return samples
+
+
+@pytest.mark.parametrize("sample_rate", [8_000, 16_000, 44_100, 47_999, 48_000, 96_000])
+def test_any_split_into_blocks_gives_the_same_events(sample_rate):
+    samples = pulses(sample_rate, 0.1, 0.37, 0.371, 0.8)
+    lane = make(sample_rate)
+    whole = hear(lane, samples)
+    assert len(whole) > 4
+    for block in (1, 32, 64, 100, 480):
+        lane.reset()
+        assert hear(lane, samples, block) == whole
+
+
+@pytest.mark.parametrize("sample_rate", [8_000, 44_100, 48_000, 96_000, 192_000])
+def test_events_speak_of_source_frames_whatever_the_rate(sample_rate):
+    at_seconds = (0.1003, 0.5, 0.7777)
+    lane = make(sample_rate, stages=[("click", ClickStage(threshold=0.2))])
+    strikes = hear(lane, pulses(sample_rate, *at_seconds))
+    firsts = [strikes[0]] + [b for a, b in zip(strikes, strikes[1:], strict=False) if b.at_sample - a.at_sample > 0.05 * sample_rate]
+    assert len(firsts) == 3
+    for strike, at in zip(firsts, at_seconds, strict=True):
+        assert abs(strike.at_sample / sample_rate - at) < 0.0005
+        declared = sum(lane.latency_seconds()[row] for row in ("resample", "click"))
+        assert 0 <= strike.reported_sample - strike.at_sample <= declared * sample_rate + 2
+
+
+def test_an_event_is_reported_at_the_first_frame_that_makes_it_known():
+    samples = pulses(48_000, 0.1)[:, None]
+    lane = make(stages=[("click", ClickStage(threshold=0.2))])
+    for n in range(len(samples)):
+        events = lane.push(samples[n : n + 1])
+        if events:
+            assert events[0].reported_sample == n + 1
+            return
+    pytest.fail("nothing was heard")
+
+
+def test_what_is_no_sound_is_heard_as_silence_and_counted():
+    clean = pulses(48_000, 0.1, 0.5)
+    dirty = clean.copy()
+    dirty[20_000:20_003] = (np.nan, np.inf, -np.inf)
+    lane = make()
+    expected = hear(lane, clean)
+    lane.reset()
+    assert hear(lane, dirty) == expected and lane.stats.bad_samples == 3
+
+
+def test_absurd_loudness_is_clamped_so_that_it_cannot_poison_what_follows():
+    lane = make()
+    samples = pulses(48_000, 0.5)
+    samples[100] = 1e30
+    events = hear(lane, samples)
+    assert lane.stats.bad_samples == 1
+    assert all(e.strength < 20 for e in events if isinstance(e, Strike))
+    assert any(abs(e.at_sample - 24_000) < 100 for e in events)
+
+
+def test_a_lane_hears_its_own_channels_and_their_mean():
+    left, right = pulses(48_000, 0.1), pulses(48_000, 0.5)
+    stereo = np.stack([left, right], 1)
+    for channels, expected in (((0,), left), ((1,), right), ((0, 1), (left + right) / 2)):
+        assert hear(make(channels=channels), stereo) == hear(make(), expected)
+
+
+def test_flush_hears_out_the_last_samples_and_ends_the_notes():
+    samples = np.zeros(4800, np.float32)
+    samples[-2:] = 0.9
+    lane = make(stages=[("click", ClickStage(threshold=0.2))])
+    assert hear(lane, samples) == []
+    assert [type(e) for e in lane.flush()][:1] == [Strike]
+    lane = make(stages=[("gate", GateStage())])
+    (on,) = hear(lane, np.full(4800, 0.5, np.float32))
+    (off,) = lane.flush()
+    assert isinstance(off, NoteOff) and off.id == on.id
+
+
+def test_muting_ends_what_sounds_and_says_nothing_until_unmuted():
+    class LevelStage(ClickStage):
+        def process(self, frame):
+            frame.emit(Level(frame.stream.source, frame.end_sample, frame.end_sample, 0.0, 0.0))
+
+    lane = make(stages=[("gate", GateStage()), ("level", LevelStage(160))])
+    tone, silence = np.full(4800, 0.5, np.float32), np.zeros(4800, np.float32)
+    (on, *_) = [e for e in hear(lane, tone) if not isinstance(e, Level)]
+    (off,) = lane.mute()
+    assert (off.id, off.reason) == (on.id, "mute")
+    secret = hear(lane, np.concatenate([silence, tone]))
+    assert secret and all(isinstance(e, Level) for e in secret)
+    lane.unmute()
+    told = [e for e in hear(lane, np.concatenate([silence, tone, silence])) if not isinstance(e, Level)]
+    begun = {e.id for e in told if isinstance(e, NoteOn)}
+    assert begun and {e.id for e in told if isinstance(e, NoteOff)} == begun, "no end without a beginning that was told"
+
+
+def test_counts_are_of_things_heard_not_of_news_about_them():
+    lane = make()
+    hear(lane, pulses(48_000, 0.1, 0.5))
+    assert lane.stats.notes == 2 and lane.stats.strikes > 2

@@ -1,0 +1,240 @@
+"""Laws of a session: commands, faults, bridges that fail or fall behind, and notes that always end."""
+
+import threading
+
+import numpy as np
+import pytest
+from engine.chain import Chain
+from engine.commands import Mute, NameCue, Panic, Quit, SetOption, Start, Stop
+from engine.events import AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
+from engine.lane import Lane
+from engine.outbox import Outbox
+from engine.session import Session
+from engine.sources.array import ArraySource
+from engine.spec import StreamSpec
+
+from tests.support.toy_stages import ClickStage, GateStage
+
+RATE = 16_000
+BLOCK = 160
+
+
+class Listener:
+    """A bridge that keeps what it is told."""
+
+    def __init__(self):
+        self.events, self.closed = [], 0
+
+    def open(self, session):
+        self.session = session
+
+    def send(self, event):
+        self.events.append(event)
+
+    def tick(self):
+        pass
+
+    def close(self):
+        self.closed += 1
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class ScriptedSource(ArraySource):
+    """Calls `script[frame]` when that many frames have been read: commands arrive at known moments."""
+
+    def __init__(self, samples, script):
+        super().__init__(samples, RATE, block_samples=BLOCK)
+        self.script, self.n_read = script, 0
+
+    def read(self, out):
+        if self.n_read in self.script:
+            self.script[self.n_read]()
+        n = super().read(out)
+        self.n_read += n
+        return n
+
+
+def make(samples, bridges, script=None, names=("a",), stages=None):
+    script = script or {}
+    source = ScriptedSource(samples, {at: (lambda c=c: c(session)) for at, c in script.items()})
+    source.open()
+
+    def chain(name):
+        made = stages() if stages else [("click", ClickStage()), ("gate", GateStage())]
+        return Chain(made, StreamSpec(name, RATE))
+
+    lanes = [Lane(name, chain(name), (0,), RATE, BLOCK) for name in names]
+    session = Session(source, lanes, [(f"bridge{i}", bridge) for i, bridge in enumerate(bridges)], BLOCK)
+    return session
+
+
+def paired(events):
+    ons = [(e.source, e.id) for e in events if isinstance(e, NoteOn)]
+    offs = [(e.source, e.id) for e in events if isinstance(e, NoteOff)]
+    return len(ons) > 0 and sorted(ons) == sorted(offs) and len(set(ons)) == len(ons)
+
+
+TONE = np.full(RATE, 0.5, np.float32)
+
+
+def test_every_bridge_hears_every_event_and_is_closed_once():
+    samples = np.zeros(RATE, np.float32)
+    samples[1000:9000:800] = 0.9
+    listeners = [Listener(), Listener()]
+    make(samples, listeners).run()
+    assert listeners[0].events == listeners[1].events and len(listeners[0].of(Strike)) == 10
+    assert [listener.closed for listener in listeners] == [1, 1]
+
+
+def test_a_note_that_sounds_at_the_end_of_the_source_ends():
+    listener = Listener()
+    make(TONE, [listener]).run()
+    assert paired(listener.events)
+
+
+def test_a_note_that_sounds_when_the_session_is_stopped_ends():
+    listener = Listener()
+    session = make(TONE, [listener], {BLOCK * 10: lambda s: s.stop()})
+    session.run()
+    assert paired(listener.events) and session.status()["seconds"] < 0.2
+
+
+def test_a_note_that_sounds_when_the_source_raises_ends():
+    def fail(_):
+        raise OSError("the disk is gone")
+
+    listener = Listener()
+    with pytest.raises(OSError, match="disk"):
+        make(TONE, [listener], {BLOCK * 10: fail}).run()
+    assert paired(listener.events) and listener.closed == 1
+
+
+@pytest.mark.parametrize("command", [Panic(), Stop(), Mute("a", True), Mute("", True)])
+def test_commands_that_silence_end_every_note_at_once(command):
+    listener = Listener()
+    make(TONE, [listener], {BLOCK * 10: lambda s: s.command(command)}).run()
+    first_off = listener.of(NoteOff)[0]
+    assert paired(listener.events) and first_off.at_sample == BLOCK * 10
+    assert bool(listener.of(AllNotesOff)) == isinstance(command, Panic)
+
+
+def test_stop_and_start_frame_a_silence_in_which_nothing_is_reported():
+    samples = np.zeros(RATE, np.float32)
+    samples[100::800] = 0.9
+    listener = Listener()
+    script = {BLOCK * 20: lambda s: s.command(Stop()), BLOCK * 60: lambda s: s.command(Start())}
+    make(samples, [listener], script).run()
+    times = [e.at_sample for e in listener.of(Strike)]
+    assert times and not [t for t in times if BLOCK * 20 <= t < BLOCK * 60]
+    assert min(times) < BLOCK * 20 and max(times) > BLOCK * 60
+
+
+def test_mute_is_of_one_source():
+    listener = Listener()
+    script = {0: lambda s: s.command(Mute("a", True))}
+    make(np.tile(np.float32([0.9] + [0.0] * 799), 10), [listener], script, names=("a", "b")).run()
+    assert {e.source for e in listener.of(Strike)} == {"b"}
+
+
+def test_a_cue_reaches_every_bridge_with_its_moment():
+    listener = Listener()
+    make(TONE, [listener], {BLOCK * 10: lambda s: s.command(NameCue("chorus"))}).run()
+    (cue,) = listener.of(Cue)
+    assert (cue.name, cue.at_sample) == ("chorus", BLOCK * 10)
+
+
+def test_quit_ends_the_session():
+    session = make(TONE, [Listener()], {BLOCK * 10: lambda s: s.command(Quit())})
+    session.run()
+    assert session.status()["seconds"] < 0.2
+
+
+def test_an_option_set_from_outside_takes_effect_and_a_wrong_one_is_a_fault():
+    samples = np.zeros(RATE, np.float32)
+    samples[100::800] = 0.6
+    listener = Listener()
+    script = {
+        BLOCK * 20: lambda s: s.command(SetOption("a", "click", "threshold", 0.8)),
+        BLOCK * 30: lambda s: s.command(SetOption("a", "click", "threshold", 8.0)),
+        BLOCK * 31: lambda s: s.command(SetOption("a", "click", "colour", 0.5)),
+        BLOCK * 32: lambda s: s.command(SetOption("a", "nothing", "threshold", 0.5)),
+        BLOCK * 33: lambda s: s.command(SetOption("nobody", "click", "threshold", 0.5)),
+    }
+    make(samples, [listener], script).run()
+    times = [e.at_sample for e in listener.of(Strike)]
+    assert times and max(times) < BLOCK * 20
+    messages = [fault.message for fault in listener.of(Fault)]
+    assert len(messages) == 4
+    for message, word in zip(messages, ("0.0 to 1.0", "colour", "nothing", "nobody"), strict=True):
+        assert word in message
+
+
+def test_a_flood_of_commands_is_refused_counted_and_harms_nothing():
+    listener = Listener()
+
+    def flood(session):
+        assert sum(session.command(NameCue("x")) for _ in range(10_000)) < 1000
+
+    session = make(TONE, [listener], {BLOCK * 10: flood})
+    session.run()
+    assert session.status()["refused_commands"] > 9000 and paired(listener.events)
+
+
+def test_a_bridge_that_raises_is_reported_to_the_others_and_they_hear_everything():
+    class Broken(Listener):
+        def send(self, event):
+            raise ConnectionError("the cable is out")
+
+        def close(self):
+            raise ConnectionError("still out")
+
+    samples = np.zeros(RATE, np.float32)
+    samples[1000:9000:800] = 0.9
+    good = Listener()
+    session = make(samples, [Broken(), good])
+    session.run()
+    assert len(good.of(Strike)) == 10 and session.status()["bridge_errors"] > 10
+    assert len(good.of(Fault)) <= 1, "the first of a kind is told, not every one"
+
+
+def test_a_bridge_that_cannot_open_refuses_the_session_and_the_opened_ones_are_closed():
+    class Shut(Listener):
+        def open(self, session):
+            raise ValueError("no such port")
+
+    good = Listener()
+    with pytest.raises(ValueError, match="no such port"):
+        make(TONE, [good, Shut()]).run()
+    assert good.closed == 1
+
+
+LEVEL = Level("a", 0, 0, -20.0, -10.0)
+
+
+def test_an_outbox_that_fills_up_loses_periodic_news_first_and_says_so_when_it_lost_more():
+    outbox = Outbox(("a", "b"), capacity=8)
+    for i in range(20):
+        outbox.put(LEVEL)
+    assert outbox.n_dropped == 0 and outbox.n_thinned > 0 and len(outbox) <= 5
+    for i in range(20):
+        outbox.put(NoteOff("a", i, i, i, 60, 0))
+    n_held = len(outbox)
+    assert n_held == 8 and outbox.n_dropped == 20 - 3
+    while outbox.get(0):
+        pass
+    outbox.put(NoteOff("a", 99, 99, 99, 60, 0))
+    heard = [outbox.get(0) for _ in range(3)]
+    assert [(type(e), e.source) for e in heard] == [(AllNotesOff, "a"), (AllNotesOff, "b"), (NoteOff, "a")]
+
+
+def test_a_patient_outbox_waits_and_loses_nothing():
+    outbox = Outbox(("a",), capacity=4, patient=True)
+    heard = []
+    reader = threading.Thread(target=lambda: heard.extend(outbox.get(5.0) for _ in range(1000)))
+    reader.start()
+    for _ in range(1000):
+        outbox.put(LEVEL)
+    reader.join(30)
+    assert heard == [LEVEL] * 1000 and outbox.n_thinned == outbox.n_dropped == 0
