@@ -78,8 +78,8 @@ class FeatureSpec:
         for view in self.views:
             self._check_view(view)
             cells = {(view.channel, band) for band in range(view.low_band, view.high_band)}
-            if cells & covered:
-                raise ValueError("channel {}, band {} is filled by two views; one must fill it".format(*min(cells & covered)))
+            if twice := cells & covered:
+                raise ValueError("channel {}, band {} is filled by two views; one must fill it".format(*min(twice)))
             covered |= cells
         missing = {(c, b) for c in range(self.n_channels) for b in range(self.n_bands)} - covered
         if missing:
@@ -116,6 +116,8 @@ class FeatureSpec:
     def from_dict(cls, values: dict[str, Any]) -> FeatureSpec:
         """The inverse of `to_dict`, also after a trip through JSON."""
         _check_names(cls, values)
+        if not isinstance(values["views"], list | tuple):
+            raise TypeError(f"views is {values['views']!r}; it must be a list of views")
         for view in values["views"]:
             _check_names(View, view)
         return cls(**{**values, "views": tuple(View(**view) for view in values["views"])})

@@ -14,7 +14,7 @@ REORDER = {"contract", "reassoc", "nsz", "arcp"}  # freedom to vectorise; NaN an
 
 
 def fft_tables(n_samples: int) -> np.ndarray:
-    """Float32 factors for `magnitudes` of `n_samples` real samples, a power of two from 16: stages, then the parting."""
+    """Float32 factors for `magnitudes` of `n_samples` real samples, a power of two from 16."""
     half = n_samples // 2
     rows = []
     length = half
@@ -79,21 +79,20 @@ def _stage(re, im, to_re, to_im, factors, at, quarter, stride):
         f1_re, f1_im = factors[f], factors[f + quarter]
         f2_re, f2_im = factors[f + 2 * quarter], factors[f + 3 * quarter]
         f3_re, f3_im = factors[f + 4 * quarter], factors[f + 5 * quarter]
-        start = stride * p
-        to = 4 * start
-        for i in range(start, start + stride):
-            sum_re, sum_im = re[i] + re[i + 2 * step], im[i] + im[i + 2 * step]
-            dif_re, dif_im = re[i] - re[i + 2 * step], im[i] - im[i + 2 * step]
-            sum2_re, sum2_im = re[i + step] + re[i + 3 * step], im[i + step] + im[i + 3 * step]
-            dif2_re, dif2_im = re[i + step] - re[i + 3 * step], im[i + step] - im[i + 3 * step]
+        a, b, c, d = stride * p, stride * p + step, stride * p + 2 * step, stride * p + 3 * step
+        t, u, v, w = 4 * a, 4 * a + stride, 4 * a + 2 * stride, 4 * a + 3 * stride
+        for i in range(stride):
+            sum_re, sum_im = re[a + i] + re[c + i], im[a + i] + im[c + i]
+            dif_re, dif_im = re[a + i] - re[c + i], im[a + i] - im[c + i]
+            sum2_re, sum2_im = re[b + i] + re[d + i], im[b + i] + im[d + i]
+            dif2_re, dif2_im = re[b + i] - re[d + i], im[b + i] - im[d + i]
             a_re, a_im = dif_re + dif2_im, dif_im - dif2_re
             b_re, b_im = sum_re - sum2_re, sum_im - sum2_im
             c_re, c_im = dif_re - dif2_im, dif_im + dif2_re
-            j = to + i - start
-            to_re[j], to_im[j] = sum_re + sum2_re, sum_im + sum2_im
-            to_re[j + stride], to_im[j + stride] = a_re * f1_re - a_im * f1_im, a_re * f1_im + a_im * f1_re
-            to_re[j + 2 * stride], to_im[j + 2 * stride] = b_re * f2_re - b_im * f2_im, b_re * f2_im + b_im * f2_re
-            to_re[j + 3 * stride], to_im[j + 3 * stride] = c_re * f3_re - c_im * f3_im, c_re * f3_im + c_im * f3_re
+            to_re[t + i], to_im[t + i] = sum_re + sum2_re, sum_im + sum2_im
+            to_re[u + i], to_im[u + i] = a_re * f1_re - a_im * f1_im, a_re * f1_im + a_im * f1_re
+            to_re[v + i], to_im[v + i] = b_re * f2_re - b_im * f2_im, b_re * f2_im + b_im * f2_re
+            to_re[w + i], to_im[w + i] = c_re * f3_re - c_im * f3_im, c_re * f3_im + c_im * f3_re
 
 
 @njit(cache=True, nogil=True, fastmath=REORDER)
@@ -106,15 +105,17 @@ def _last_stage(re, im, to_re, to_im, stride):
 @njit(cache=True, nogil=True, fastmath=REORDER)
 def _part(re, im, factors, at, half, low, high, out):
     """The spectrum of the real signal out of that of its even and odd samples, and its magnitude."""
-    quarter = np.float32(0.25)
     first, last = max(low, 1), min(high, half)
-    for k in range(first, last):
-        even_re, even_im = re[k] + re[half - k], im[k] - im[half - k]
-        odd_re, odd_im = im[k] + im[half - k], re[half - k] - re[k]
-        turn_re, turn_im = factors[at + k], factors[at + half + 1 + k]
-        x_re = even_re + odd_re * turn_re - odd_im * turn_im
-        x_im = even_im + odd_re * turn_im + odd_im * turn_re
-        out[k] = np.sqrt(quarter * (x_re * x_re + x_im * x_im))
+    rising_re, rising_im = re[first:last], im[first:last]
+    falling_re, falling_im = re[half - last + 1 : half - first + 1][::-1], im[half - last + 1 : half - first + 1][::-1]
+    turns_re, turns_im = factors[at + first : at + last], factors[at + half + 1 + first : at + half + 1 + last]
+    bins = out[first:last]
+    for k in range(len(bins)):
+        even_re, even_im = rising_re[k] + falling_re[k], rising_im[k] - falling_im[k]
+        odd_re, odd_im = rising_im[k] + falling_im[k], falling_re[k] - rising_re[k]
+        twice_re = even_re + odd_re * turns_re[k] - odd_im * turns_im[k]
+        twice_im = even_im + odd_re * turns_im[k] + odd_im * turns_re[k]
+        bins[k] = np.float32(0.5) * np.sqrt(twice_re * twice_re + twice_im * twice_im)
     if low == 0:
         out[0] = abs(re[0] + im[0])
     if high > half:

@@ -11,9 +11,28 @@ from numba import njit
 from engine.features.fft import REORDER, magnitudes
 from engine.features.formula import FLOOR, OFFSET_DB, RANGE_DB
 from engine.features.plan import (
-    BANDS_AT, CHANNEL, DECIMATION, FACTORS_AT, FIRST_BIN, HALF, HIGH_BAND, HIGH_BIN, HISTORY_AT, HISTORY_END,
-    HISTORY_SAMPLES, KERNEL_AT, KERNEL_SAMPLES, LOW_BAND, LOW_BIN, N_BINS, WEIGHTS_AT, WINDOW_AT, lay_out,
-)  # fmt: skip
+    BANDS_AT,
+    CHANNEL,
+    DECIMATION,
+    FACTORS_AT,
+    FIRST_BIN,
+    HALF,
+    HIGH_BAND,
+    HIGH_BIN,
+    HISTORY_AT,
+    HISTORY_END,
+    HISTORY_SAMPLES,
+    KERNEL_AT,
+    KERNEL_SAMPLES,
+    LOW_BAND,
+    LOW_BIN,
+    N_BINS,
+    VECTOR,
+    WEIGHTS_AT,
+    WINDOW_AT,
+    lay_out,
+)
+from engine.features.tables import decimation_kernel
 from engine.spec import FeatureSpec
 
 # (20 log10(magnitude + FLOOR) + OFFSET_DB) / RANGE_DB, as a natural logarithm, a factor and an offset
@@ -31,11 +50,11 @@ class FrontEnd:
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
         plan = lay_out(spec)
-        self.latency_samples = int(plan.streams[:, KERNEL_SAMPLES].max()) // 2
+        self.latency_samples = max(len(decimation_kernel(view.decimation)) for view in spec.views) // 2
         self._history = np.zeros(plan.history_samples, np.float32)
         half = int(plan.views[:, HALF].max())
         self._tables = (plan.streams, plan.views, plan.bands, plan.tables)
-        self._scratch = np.zeros((5, half + 1), np.float32)
+        self._scratch = np.zeros((5, half + VECTOR), np.float32)  # two complex buffers, one spectrum
         self._frame = np.zeros((1, spec.n_channels, spec.n_bands), np.float32)
         self.process(np.zeros(spec.hop_samples, np.float32))  # compiles
         self.reset()
@@ -89,13 +108,10 @@ def _remember(hop, history, streams, tables):
             for i in range(n_new):
                 history[fill + i] = hop[i]
             continue
-        at = streams[row, KERNEL_AT]
+        kernel = tables[streams[row, KERNEL_AT] : streams[row, KERNEL_AT] + n_kernel]
         for i in range(n_new):
-            oldest = raw_end - len(hop) + (i + 1) * decimation - n_kernel
-            total = np.float32(0.0)
-            for j in range(n_kernel):
-                total += history[oldest + j] * tables[at + j]
-            history[fill + i] = total
+            newest = raw_end - len(hop) + (i + 1) * decimation
+            history[fill + i] = _dot(history[newest - n_kernel : newest], kernel, np.float32(0.0))
 
 
 @njit(cache=True, nogil=True, fastmath=REORDER)
@@ -103,15 +119,27 @@ def _see(frame, history, scratch, view, bands, tables):
     """One view of what `history` holds into its part of `frame` [n_channels, n_bands]."""
     half = view[HALF]
     re, im, spectrum = scratch[0], scratch[1], scratch[4]
-    oldest, at = view[HISTORY_END] - 2 * half, view[WINDOW_AT]
-    for i in range(half):
-        re[i] = history[oldest + 2 * i] * tables[at + 2 * i]
-        im[i] = history[oldest + 2 * i + 1] * tables[at + 2 * i + 1]
+    heard = history[view[HISTORY_END] - 2 * half : view[HISTORY_END]]
+    window = tables[view[WINDOW_AT] : view[WINDOW_AT] + 2 * half]
+    _weigh(heard, window, re, im)
     magnitudes(re, im, scratch[2], scratch[3], tables, view[FACTORS_AT], half, view[LOW_BIN], view[HIGH_BIN], spectrum)
     for b in range(view[HIGH_BAND] - view[LOW_BAND]):
-        band = bands[view[BANDS_AT] + b]
-        first, at = band[FIRST_BIN], band[WEIGHTS_AT]
-        total = LEAST
-        for i in range(band[N_BINS]):
-            total += spectrum[first + i] * tables[at + i]
-        frame[view[CHANNEL], view[LOW_BAND] + b] = np.log(total) * PER_LOG + OFFSET
+        row = view[BANDS_AT] + b
+        first, n_bins, at = bands[row, FIRST_BIN], bands[row, N_BINS], bands[row, WEIGHTS_AT]
+        magnitude = _dot(spectrum[first : first + n_bins], tables[at : at + n_bins], LEAST)
+        frame[view[CHANNEL], view[LOW_BAND] + b] = np.log(magnitude) * PER_LOG + OFFSET
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def _weigh(samples, window, even, odd):
+    """The even and the odd samples, times the window."""
+    for i in range(len(samples) // 2):
+        even[i] = samples[2 * i] * window[2 * i]
+        odd[i] = samples[2 * i + 1] * window[2 * i + 1]
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def _dot(a, b, total):
+    for i in range(len(b)):
+        total += a[i] * b[i]
+    return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,8 @@ CHANNEL, LOW_BAND, HIGH_BAND, HALF, HISTORY_END, LOW_BIN, HIGH_BIN, WINDOW_AT, F
 # Columns of `Plan.bands`, one row a band of a view
 FIRST_BIN, N_BINS, WEIGHTS_AT = range(3)
 
+VECTOR = 32  # sums of products are padded with zeros to a multiple of this, so that none is left for a scalar loop
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -27,10 +30,11 @@ class Plan:
     history_samples: int  # of all streams, one behind the other
 
 
+@lru_cache(maxsize=16)
 def lay_out(spec: FeatureSpec) -> Plan:
     tables = _Tables()
     decimations = sorted({1} | {view.decimation for view in spec.views})
-    kernels = [decimation_kernel(decimation) for decimation in decimations]
+    kernels = [_padded(decimation_kernel(decimation)[::-1])[::-1] for decimation in decimations]
     streams, end = [], 0
     for decimation, kernel in zip(decimations, kernels, strict=True):
         needed = [view.window_samples for view in spec.views if view.decimation == decimation]
@@ -52,8 +56,13 @@ def lay_out(spec: FeatureSpec) -> Plan:
         ))  # fmt: skip
         for weights in bank:
             bins = np.flatnonzero(weights)
-            bands.append((bins[0], len(bins), tables.add(weights[bins])))
+            weights = _padded(weights[bins])
+            bands.append((bins[0], len(weights), tables.add(weights)))
     return Plan(np.array(streams), np.array(views), np.array(bands), np.concatenate(tables.parts), end)
+
+
+def _padded(values: np.ndarray) -> np.ndarray:
+    return np.append(values, np.zeros(-len(values) % VECTOR))
 
 
 class _Tables:

@@ -11,6 +11,7 @@ model that listens at 16 kHz, and the delay is the same 1 ms.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -86,6 +87,7 @@ class Resampler:
         return out_sample * self._down // self._up + self.latency_frames + 1
 
 
+@lru_cache(maxsize=8)
 def phase_weights(up: int, down: int) -> np.ndarray:
     """Weights [up, n_taps] float32 of each phase; each row sums to 1, so that a constant stays what it is."""
     if up == down:
@@ -93,11 +95,13 @@ def phase_weights(up: int, down: int) -> np.ndarray:
     slower = min(1.0, up / down)  # of the input rate
     half = int(np.ceil(ZERO_CROSSINGS / slower))
     weights = np.empty((up, 2 * half), np.float32)
-    for phase in range(up):
-        frames = (np.arange(1 - half, half + 1) - phase / up) * slower  # distance in periods of the slower rate
-        window = np.i0(KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (frames / ZERO_CROSSINGS) ** 2)))
-        row = np.sinc(CUTOFF * frames) * window * (np.abs(frames) < ZERO_CROSSINGS)
-        weights[phase] = row / row.sum()
+    for some in np.array_split(np.arange(up), -(-up // 500)):
+        # Distance of each tap from the output, in periods of the slower rate
+        periods = (np.arange(1 - half, half + 1) - some[:, None] / up) * slower
+        inside = np.maximum(0.0, 1.0 - (periods / ZERO_CROSSINGS) ** 2)
+        rows = np.sinc(CUTOFF * periods) * np.i0(KAISER_BETA * np.sqrt(inside)) * (inside > 0.0)
+        weights[some] = rows / rows.sum(axis=1, keepdims=True)
+    weights.flags.writeable = False  # shared by every resampler between these rates
     return weights
 
 
