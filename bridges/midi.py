@@ -1,0 +1,160 @@
+"""Notes and strikes as live MIDI, to a port of our own or to any existing one.
+
+No note is ever left stuck: each note-on is paired by the note table, a source's notes end at AllNotesOff, all end at
+close, and what an instrument was left with when its port vanished is ended when the port is back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+
+from mido import Message
+
+from bridges.base import BridgeError, SessionInfo
+from bridges.midi_port import MidiPort
+from bridges.note_table import NoteTable, Owner, Place
+from bridges.velocity import VelocityCurve
+from engine.events import TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike
+
+DRUM_CHANNEL = 10
+STRIKE_SECONDS = 0.06  # how long a strike's note is held: long enough for every drum machine
+POLL_SECONDS = 1.0  # between two looks whether the port is there
+_ALL_NOTES_OFF = 123  # controller, MIDI 1.0
+
+
+class MidiBridge:
+    """A MIDI output.
+
+    port: name of an existing port, or a part only one has; None makes one called "Ictus" (macOS, Linux).
+    channels: source -> channel, 1 to 16; sources not named get the free ones in order, channel 10 left out.
+    velocity_curve: options of VelocityCurve: gamma, minimum, maximum, fixed.
+    pitch_range: lowest and highest MIDI number let through.
+    strikes: None, or the key on channel 10 that every strike plays at once, such as 37 (side stick).
+    """
+
+    def __init__(
+        self,
+        port: str | None = None,
+        channels: Mapping[str, int] | None = None,
+        velocity_curve: Mapping[str, float] | None = None,
+        pitch_range: Sequence[int] = (0, 127),
+        strikes: int | None = None,
+    ) -> None:
+        self.channels = dict(channels or {})
+        for source, channel in self.channels.items():
+            if channel not in range(1, 17):
+                raise ValueError(f"the MIDI channel of {source!r} is {channel}; it must be 1 to 16")
+        if len(pitch_range) != 2 or not 0 <= pitch_range[0] <= pitch_range[1] <= 127:
+            raise ValueError(f"pitch_range is {list(pitch_range)}; it must be two MIDI numbers, 0 to 127, low then high")
+        if strikes is not None and strikes not in range(128):
+            raise ValueError(f"strikes is {strikes}; it must be a MIDI key, 0 to 127")
+        self.velocity_curve = VelocityCurve(**(velocity_curve or {}))
+        self.lowest, self.highest = pitch_range
+        self.strike_key = strikes
+        self._port = MidiPort(port)
+        self._channel_of: dict[str, int] = {}
+        self._table = NoteTable()
+        self._owed: dict[Place, None] = {}  # note-offs that are still to be sent, in order
+        self._strike_ends: deque[tuple[float, Owner]] = deque()  # (monotonic seconds, whose)
+        self._next_poll_seconds = 0.0
+
+    def open(self, session: SessionInfo) -> None:
+        self._channel_of = assign_channels(session.sources, self.channels)
+        self._port.open()
+        self._next_poll_seconds = time.monotonic() + POLL_SECONDS
+
+    def send(self, event: Event) -> None:
+        """BridgeError if the port is gone; what it was left sounding is ended when it is back."""
+        match event:
+            case NoteOn() if self.lowest <= event.pitch <= self.highest:
+                place = Place(self._channel_of[event.source], event.pitch)
+                self._begin(place, Owner(event.source, event.id), event.velocity)
+            case NoteOff():
+                self._silence(self._table.note_off(Owner(event.source, event.id)))
+            case Strike() if event.state == TENTATIVE and self.strike_key is not None:
+                owner = Owner(event.source, event.id, "strike")
+                self._begin(Place(DRUM_CHANNEL, self.strike_key), owner, 127 * event.strength)
+                self._strike_ends.append((time.monotonic() + STRIKE_SECONDS, owner))
+            case AllNotesOff():
+                self._silence(self._table.end_source(event.source))
+                self._reset_channels(self._channels_used_by(event.source))
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        while self._strike_ends and self._strike_ends[0][0] <= now:
+            self._silence(self._table.note_off(self._strike_ends.popleft()[1]))
+        if now >= self._next_poll_seconds:
+            self._next_poll_seconds = now + POLL_SECONDS
+            self._poll()
+
+    def close(self) -> None:
+        try:
+            if self._port.is_open:
+                self._silence(self._table.end_all())
+                self._reset_channels(self._all_channels())
+        finally:
+            self._port.close()
+
+    def _begin(self, place: Place, owner: Owner, velocity: float) -> None:
+        if not self._port.is_open:
+            raise BridgeError(self._port.gone_message)
+        self._silence(self._table.note_on(place, owner))
+        self._put(_message("note_on", place.channel, note=place.key, velocity=self.velocity_curve(velocity)))
+
+    def _silence(self, places: Iterable[Place]) -> None:
+        self._owe(places)
+        for place in tuple(self._owed):
+            self._put(_message("note_off", place.channel, note=place.key))
+            del self._owed[place]
+
+    def _reset_channels(self, channels: Iterable[int]) -> None:
+        """Controller 123 for instruments that lost count; never where another source is still playing."""
+        for channel in channels:
+            if not self._table.sounds_on(channel):
+                self._put(_message("control_change", channel, control=_ALL_NOTES_OFF, value=0))
+
+    def _put(self, message: Message) -> None:
+        try:
+            self._port.send(message.bytes())
+        except BridgeError:
+            self._owe(self._table.end_all())
+            raise
+
+    def _owe(self, places: Iterable[Place]) -> None:
+        self._owed.update(dict.fromkeys(places))
+
+    def _poll(self) -> None:
+        if self._port.is_present():
+            return
+        was_open = self._port.is_open
+        self._port.lose()
+        self._owe(self._table.end_all())
+        if self._port.reopen():
+            self._silence(())
+            self._reset_channels(self._all_channels())
+        elif was_open:
+            raise BridgeError(self._port.gone_message)
+
+    def _channels_used_by(self, source: str) -> set[int]:
+        strikes = {DRUM_CHANNEL} if self.strike_key is not None else set()
+        return {self._channel_of[source]} | strikes
+
+    def _all_channels(self) -> set[int]:
+        return set().union(*map(self._channels_used_by, self._channel_of))
+
+
+def assign_channels(sources: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:
+    """source -> channel, 1 to 16: as wanted, else the next free one but 10; shared in turn when all are taken."""
+    for source in wanted:
+        if source not in sources:
+            raise BridgeError(f"channels names {source!r}, which is no source; there are: {', '.join(sources)}")
+    melodic = [channel for channel in range(1, 17) if channel != DRUM_CHANNEL]
+    free = itertools.chain((c for c in melodic if c not in wanted.values()), itertools.cycle(melodic))
+    return {source: wanted[source] if source in wanted else next(free) for source in sources}
+
+
+def _message(kind: str, channel: int, **fields: int) -> Message:
+    return Message(kind, channel=channel - 1, **fields)

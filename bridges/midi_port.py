@@ -1,0 +1,151 @@
+"""One MIDI output port: found by name or made, missed when it vanishes, opened again when it is back."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+import rtmidi
+
+from bridges.base import BridgeError
+from bridges.jack_watch import JackWatch
+
+NAME = "Ictus"  # of our client, and of the port we make where the system lets us
+_CAN_MAKE_PORTS = (rtmidi.API_MACOSX_CORE, rtmidi.API_LINUX_ALSA, rtmidi.API_UNIX_JACK)
+_ALSA_NUMBERS = re.compile(r" \d+:\d+$")  # "FLUID Synth:in 128:0": new ones at every start
+
+_abandoned: list[rtmidi.MidiOut] = []  # of dead servers: to close one holds the interpreter for a second
+
+
+class MidiPort:
+    """`wanted` is the name of an existing port, or a part that only one port has; None makes a port of our own."""
+
+    def __init__(self, wanted: str | None) -> None:
+        self.wanted = wanted
+        self.name = wanted or NAME  # its full name once it was found
+        self.is_open = False
+        self._out: rtmidi.MidiOut | None = None
+        self._api = rtmidi.API_UNSPECIFIED
+        self._watch: JackWatch | None = None
+
+    @property
+    def gone_message(self) -> str:
+        return f"MIDI port {self.name!r} is gone; it is used again as soon as it is back"
+
+    def open(self) -> None:
+        """Raise BridgeError, in one sentence, if there is no such port."""
+        outputs = list(_outputs(rtmidi.get_compiled_api()))
+        try:
+            self._out = self._connect(outputs)
+        finally:
+            for out in outputs:
+                if out is not self._out:
+                    out.delete()
+        self._api = self._out.get_current_api()
+        self._watch_jack()
+        self.is_open = True
+
+    def send(self, message: Sequence[int]) -> None:
+        """Raise BridgeError if the port is gone or the system refuses; it then has to be opened again."""
+        if not self.is_open or self._server_gone():
+            self.lose()
+            raise BridgeError(self.gone_message)
+        try:
+            self._out.send_message(message)
+        except (rtmidi.RtMidiError, RuntimeError, ValueError) as error:
+            self.lose()
+            raise BridgeError(f"MIDI port {self.name!r} takes nothing any more: {error}") from error
+
+    def is_present(self) -> bool:
+        """Ask the system whether the port in use is still there; costs a list of names."""
+        if not self.is_open or self._server_gone():
+            return False
+        return self.wanted is None or self.name in self._out.get_ports()
+
+    def lose(self) -> None:
+        """Send nothing more; what it takes to find the port again is kept."""
+        if self.is_open and not self._server_gone():
+            self._out.close_port()
+        self.is_open = False
+
+    def reopen(self) -> bool:
+        """Try to have a lost port back; False: not there yet."""
+        try:
+            if self._out is None or self._server_gone():
+                self.close()
+                self._out = next(_outputs([self._api]), None)
+                if self._out is None:
+                    return False
+                self._watch_jack()
+            self._connect([self._out])
+        except BridgeError:
+            return False
+        self.is_open = True
+        return True
+
+    def close(self) -> None:
+        if self._out is not None:
+            if self._server_gone():
+                _abandoned.append(self._out)
+            else:
+                self._out.close_port()  # returns when the last message is on its way
+                self._out.delete()
+        if self._watch is not None:
+            self._watch.close()
+        self._out, self._watch, self.is_open = None, None, False
+
+    def _watch_jack(self) -> None:
+        if self._api == rtmidi.API_UNIX_JACK:
+            try:
+                self._watch = JackWatch()
+            except OSError as error:
+                raise BridgeError(f"the MIDI port cannot be used: {error}") from error
+
+    def _server_gone(self) -> bool:
+        return self._watch is not None and self._watch.server_gone
+
+    def _connect(self, outputs: list[rtmidi.MidiOut]) -> rtmidi.MidiOut:
+        """The one of `outputs` that has the port, connected to it."""
+        return self._make(outputs) if self.wanted is None else self._find(self.wanted, outputs)
+
+    def _make(self, outputs: list[rtmidi.MidiOut]) -> rtmidi.MidiOut:
+        for out in outputs:
+            if out.get_current_api() in _CAN_MAKE_PORTS:
+                out.open_virtual_port(NAME)
+                return out
+        if sys.platform == "win32":
+            raise BridgeError(
+                "Windows cannot make MIDI ports by itself: install loopMIDI (free, tobias-erichsen.de), make a port "
+                "in it and give its name as the MIDI port"
+            )
+        raise BridgeError("no MIDI system is running: start ALSA or a JACK server, or leave MIDI out")
+
+    def _find(self, wanted: str, outputs: list[rtmidi.MidiOut]) -> rtmidi.MidiOut:
+        found = [(out, index, name) for out in outputs for index, name in enumerate(out.get_ports())]
+        out, index, self.name = _the_one(wanted, found)
+        out.open_port(index, name=NAME)
+        return out
+
+
+def _outputs(apis: Iterable[int]) -> Iterable[rtmidi.MidiOut]:
+    """One output per MIDI system that runs here, best first."""
+    for api in apis:
+        try:
+            yield rtmidi.MidiOut(api, name=NAME)
+        except rtmidi.SystemError:  # ALSA without a sequencer, JACK without a server
+            continue
+
+
+def _the_one(wanted: str, found: list[tuple[rtmidi.MidiOut, int, str]]) -> tuple[rtmidi.MidiOut, int, str]:
+    """The port called `wanted`, or else the only one whose name holds it, upper and lower case alike."""
+    names = [name for *_, name in found]
+    if wanted in names:
+        return found[names.index(wanted)]
+    part = _ALSA_NUMBERS.sub("", wanted).casefold()
+    fitting = [port for port in found if part in port[2].casefold()]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise BridgeError(f"MIDI port {wanted!r} is not one port but {len(fitting)}: {', '.join(p[2] for p in fitting)}")
+    raise BridgeError(f"there is no MIDI port {wanted!r}; there are: {', '.join(names) or 'none'}")

@@ -1,0 +1,355 @@
+"""Laws of live MIDI: everything paired, nothing stuck, in order, over a real JACK server to a real second client."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+import rtmidi
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridges import midi, midi_port
+from bridges.base import BridgeError, SessionInfo
+from bridges.midi import DRUM_CHANNEL, MidiBridge, assign_channels
+from bridges.note_table import NoteTable, Owner, Place
+from bridges.velocity import VelocityCurve
+from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike
+from tests.support.jack import JackServer, require_jack
+from tests.support.midi_client import MidiClient
+
+SOURCES = ("guitar", "bass")
+SESSION = SessionInfo(SOURCES, 48_000, None, lambda command: True, dict)
+ALL_NOTES_OFF = 123
+
+
+def note_on(source: str, id: int, pitch: int, velocity: int = 100) -> NoteOn:
+    return NoteOn(source, 0, 0, id, pitch, velocity, 1.0)
+
+
+def note_off(source: str, id: int, pitch: int = 60) -> NoteOff:
+    return NoteOff(source, 0, 0, id, pitch, 0)
+
+
+def strike(source: str, id: int, state: str = TENTATIVE) -> Strike:
+    return Strike(source, 0, 0, id, state, 0.5, 1.0)
+
+
+ids, keys, some_source = st.integers(1, 6), st.integers(58, 62), st.sampled_from(SOURCES)
+any_event = st.one_of(
+    st.builds(note_on, some_source, ids, keys),
+    st.builds(note_off, some_source, ids, keys),
+    st.builds(strike, some_source, ids, st.sampled_from([TENTATIVE, CONFIRMED, RETRACTED])),
+    st.builds(AllNotesOff, some_source, st.just(0), st.just(0), st.just("panic")),
+)
+
+
+class Instrument:
+    """Hears raw MIDI; knows what it sounds, and whether it was ever told to begin what was sounding already."""
+
+    def __init__(self) -> None:
+        self.sounding: set[tuple[int, int]] = set()
+        self.doubled: list[tuple[int, int]] = []
+        self.heard: list[tuple[int, ...]] = []
+
+    def hear(self, message: tuple[int, ...]) -> None:
+        status, key, velocity = message
+        self.heard.append(tuple(message))
+        place = (status & 0x0F, key)
+        if status & 0xF0 == 0x90 and velocity:
+            self.doubled += [place] if place in self.sounding else []
+            self.sounding.add(place)
+        elif status & 0xF0 in (0x80, 0x90):
+            self.sounding.discard(place)
+
+
+class UnreliablePort:
+    """In place of MidiPort: an instrument on a cable that the test pulls and plugs."""
+
+    gone_message = "gone"
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument, self.is_plugged, self.is_open = instrument, True, False
+
+    def open(self) -> None:
+        self.is_open = True
+
+    def send(self, message: list[int]) -> None:
+        if not (self.is_open and self.is_plugged):
+            self.is_open = False
+            raise BridgeError(self.gone_message)
+        self.instrument.hear(tuple(message))
+
+    def is_present(self) -> bool:
+        return self.is_open and self.is_plugged
+
+    def lose(self) -> None:
+        self.is_open = False
+
+    def reopen(self) -> bool:
+        self.is_open = self.is_plugged
+        return self.is_open
+
+    close = lose
+
+
+def bridge_to(instrument: Instrument, **options) -> tuple[MidiBridge, UnreliablePort]:
+    bridge = MidiBridge(**options)
+    port = bridge._port = UnreliablePort(instrument)
+    bridge.open(SESSION)
+    return bridge, port
+
+
+def quietly(call, *arguments) -> None:
+    """As the session calls a bridge: errors are counted and it carries on."""
+    try:
+        call(*arguments)
+    except BridgeError:
+        pass
+
+
+table_calls = st.lists(
+    st.one_of(
+        st.tuples(st.just("on"), st.integers(1, 2), st.integers(58, 62), some_source, ids),
+        st.tuples(st.just("off"), some_source, ids),
+        st.tuples(st.just("end"), some_source),
+    ),
+    max_size=60,
+)
+
+
+@given(table_calls)
+def test_the_table_silences_every_place_that_began_exactly_once(calls):
+    table, sounding = NoteTable(), set()
+    for kind, *arguments in calls:
+        if kind == "on":
+            channel, key, source, id = arguments
+            silenced, begun = table.note_on(Place(channel, key), Owner(source, id)), [Place(channel, key)]
+        else:
+            silenced = table.note_off(Owner(*arguments)) if kind == "off" else table.end_source(*arguments)
+            begun = []
+        assert sounding.issuperset(silenced) and len(set(silenced)) == len(silenced)
+        sounding -= set(silenced)
+        assert sounding.isdisjoint(begun)
+        sounding |= set(begun)
+        assert len(table) == len(sounding)
+        for channel in (1, 2):
+            assert table.sounds_on(channel) == any(place.channel == channel for place in sounding)
+    assert set(table.end_all()) == sounding and len(table) == 0
+
+
+def test_a_late_note_off_does_not_end_the_note_that_took_its_place():
+    table = NoteTable()
+    table.note_on(Place(1, 60), Owner("guitar", 1))
+    assert table.note_on(Place(1, 60), Owner("bass", 1)) == [Place(1, 60)]
+    assert table.note_off(Owner("guitar", 1)) == []
+    assert table.note_off(Owner("bass", 1)) == [Place(1, 60)]
+
+
+@given(st.lists(any_event, max_size=80), st.booleans())
+def test_any_events_then_close_leave_an_instrument_silent_and_never_doubled(events, shared):
+    instrument = Instrument()
+    bridge, _ = bridge_to(instrument, strikes=60, channels={"guitar": 1, "bass": 1} if shared else None)
+    for event in events:
+        bridge.send(event)
+    bridge.close()
+    assert not instrument.sounding and not instrument.doubled
+
+
+@given(st.lists(st.one_of(any_event, st.sampled_from(["pull", "plug"])), max_size=80))
+def test_notes_left_by_a_pulled_cable_end_when_it_is_back(events):
+    instrument = Instrument()
+    bridge, port = bridge_to(instrument, strikes=60)
+    for event in [*events, "plug"]:
+        if isinstance(event, Event):
+            quietly(bridge.send, event)
+        else:
+            port.is_plugged = event == "plug"
+            bridge._next_poll_seconds = 0.0
+            quietly(bridge.tick)
+    bridge.close()
+    assert not instrument.sounding and not instrument.doubled
+
+
+def test_panic_ends_the_notes_of_its_source_alone():
+    instrument = Instrument()
+    bridge, _ = bridge_to(instrument, channels={"guitar": 3, "bass": 3})
+    bridge.send(note_on("guitar", 1, 60))
+    bridge.send(note_on("bass", 1, 40))
+    bridge.send(AllNotesOff("guitar", 0, 0, "panic"))
+    assert instrument.sounding == {(2, 40)}
+    assert (0xB2, ALL_NOTES_OFF, 0) not in instrument.heard  # it would have ended the bass too
+    bridge.send(AllNotesOff("bass", 0, 0, "panic"))
+    assert not instrument.sounding and instrument.heard[-1] == (0xB2, ALL_NOTES_OFF, 0)
+
+
+def test_a_strike_sounds_at_once_and_is_ended_by_the_tick(monkeypatch):
+    instrument = Instrument()
+    bridge, _ = bridge_to(instrument, strikes=37)
+    bridge.send(strike("guitar", 1))
+    bridge.send(strike("guitar", 1, CONFIRMED))
+    on = (0x90 | DRUM_CHANNEL - 1, 37, 64)
+    assert instrument.heard == [on]
+    bridge.tick()
+    assert instrument.heard == [on], "too short"
+    monkeypatch.setattr(time, "monotonic", lambda late=time.monotonic() + midi.STRIKE_SECONDS: late)
+    bridge.tick()
+    assert not instrument.sounding
+
+
+def test_pitch_range_lets_through_only_what_lies_within():
+    instrument = Instrument()
+    bridge, _ = bridge_to(instrument, pitch_range=[40, 60])
+    for id, pitch in enumerate([39, 40, 60, 61]):
+        bridge.send(note_on("guitar", id, pitch))
+    assert [key for _, key, _ in instrument.heard] == [40, 60]
+
+
+def test_the_velocity_curve_keeps_order_and_range():
+    played = [VelocityCurve(gamma=0.5, minimum=20, maximum=110)(v) for v in range(128)]
+    assert played == sorted(played) and played[0] == 20 and played[127] == 110
+    assert [VelocityCurve()(v) for v in range(1, 128)] == list(range(1, 128))
+    assert VelocityCurve()(0) == 1  # velocity 0 would be a note-off
+    assert VelocityCurve(fixed=90)(3) == 90
+
+
+def test_sources_get_channels_of_their_own_and_never_the_drums():
+    many = [f"s{i}" for i in range(20)]
+    channels = assign_channels(many, {"s1": 16})
+    assert channels["s0"] == 1 and channels["s1"] == 16
+    assert DRUM_CHANNEL not in channels.values()
+    assert len(set(list(channels.values())[:15])) == 15  # then they share
+    with pytest.raises(BridgeError, match="flute.*guitar, bass"):
+        assign_channels(SOURCES, {"flute": 1})
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({"channels": {"guitar": 17}}, "channel of 'guitar' is 17; it must be 1 to 16"),
+        ({"pitch_range": [60, 40]}, "two MIDI numbers"),
+        ({"strikes": 128}, "0 to 127"),
+        ({"velocity_curve": {"gamma": 0}}, "gamma is 0"),
+        ({"velocity_curve": {"minimum": 90, "maximum": 20}}, "from 90 to 20"),
+        ({"velocity_curve": {"fixed": 0}}, "1 to 127"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_one_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        MidiBridge(**options)
+
+
+def test_windows_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr(midi_port.sys, "platform", "win32")
+    monkeypatch.setattr(rtmidi, "get_compiled_api", lambda: [])
+    with pytest.raises(BridgeError, match="loopMIDI"):
+        MidiBridge().open(SESSION)
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    require_jack()
+    server = JackServer(tmp_path, period_samples=128, sample_rate=48_000, synchronous=False)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    server.start()
+    yield server
+    server.stop()
+
+
+def heard_by(client: MidiClient, bridge: MidiBridge) -> Instrument:
+    """What the client hears until the bridge has closed; a last controller on channel 1 marks the end."""
+    bridge.close()
+    instrument = Instrument()
+    for received in client.take_until(0xB0, ALL_NOTES_OFF, 0):
+        instrument.hear(received.message)
+    return instrument
+
+
+def test_a_second_jack_client_receives_every_note_in_order(server):
+    with MidiClient("synth") as client:
+        bridge = MidiBridge(port="SYNTH", channels={"guitar": 1, "bass": 2})
+        bridge.open(SESSION)
+        expected = []
+        for id in range(400):
+            pitch = 21 + id % 88
+            bridge.send(note_on(SOURCES[id % 2], id, pitch, 1 + id % 127))
+            bridge.send(note_off(SOURCES[id % 2], id, pitch))
+            expected += [(0x90 | id % 2, pitch, 1 + id % 127), (0x80 | id % 2, pitch, 64)]
+        bridge.send(note_on("guitar", 1000, 60))  # left for close to end
+        instrument = heard_by(client, bridge)
+    assert instrument.heard[: len(expected)] == expected
+    assert instrument.heard[len(expected) :] == [(0x90, 60, 100), (0x80, 60, 64), (0xB0, ALL_NOTES_OFF, 0)]
+    assert not instrument.sounding
+
+
+def test_without_a_name_it_makes_a_port_others_can_connect(server):
+    bridge = MidiBridge(channels={"bass": 2})
+    bridge.open(SESSION)
+    with MidiClient("synth") as client:
+        subprocess.run(["jack_connect", f"{midi_port.NAME}:{midi_port.NAME}", client.port_name], check=True)
+        bridge.send(note_on("guitar", 1, 60))
+        instrument = heard_by(client, bridge)
+    assert instrument.heard[0] == (0x90, 60, 100) and not instrument.sounding
+
+
+def test_an_unknown_or_ambiguous_port_is_refused_with_what_there_is(server):
+    with MidiClient("synth"), MidiClient("synthetic"):
+        with pytest.raises(BridgeError, match="no MIDI port 'piano'; there are: .*synth:in"):
+            MidiBridge(port="piano").open(SESSION)
+        with pytest.raises(BridgeError, match="not one port but 2"):
+            MidiBridge(port="synth").open(SESSION)
+        exact = MidiBridge(port="synth:in")
+        exact.open(SESSION)
+        exact.close()
+
+
+def test_a_port_that_vanishes_is_missed_and_silenced_when_it_is_back(server, monkeypatch):
+    monkeypatch.setattr(midi, "POLL_SECONDS", 0.0)
+    bridge = MidiBridge(port="synth:in", channels={"guitar": 1, "bass": 1})
+    with MidiClient("synth") as client:
+        bridge.open(SESSION)
+        bridge.send(note_on("guitar", 1, 60))
+        assert client.take(1)[0].message == (0x90, 60, 100)
+    tick_until(bridge, lambda: not bridge._port.is_open)
+    with pytest.raises(BridgeError, match="'synth:in' is gone"):
+        bridge.send(note_on("guitar", 2, 61))
+    with MidiClient("synth") as client:
+        tick_until(bridge, lambda: bridge._port.is_open)
+        heard = [received.message for received in client.take(2)]
+        assert heard == [(0x80, 60, 64), (0xB0, ALL_NOTES_OFF, 0)]
+        bridge.send(note_on("guitar", 3, 62))
+        assert client.take(1)[0].message == (0x90, 62, 100)
+        bridge.close()
+
+
+@pytest.mark.parametrize("port", ["synth:in", None])
+def test_a_jack_server_that_dies_hangs_nobody_and_is_used_again(server, monkeypatch, port):
+    monkeypatch.setattr(midi, "POLL_SECONDS", 0.0)
+    bridge = MidiBridge(port=port)
+    with MidiClient("synth"):
+        bridge.open(SESSION)
+        bridge.send(note_on("guitar", 1, 60))
+        server.kill()
+    tick_until(bridge, lambda: not bridge._port.is_open)
+    for id in range(5000):  # RtMidi would wait for ever once its ring is full
+        with pytest.raises(BridgeError, match="is gone"):
+            bridge.send(note_on("guitar", id, 60))
+    server.start()
+    with MidiClient("synth") as client:
+        tick_until(bridge, lambda: bridge._port.is_open)
+        if port is None:
+            subprocess.run(["jack_connect", f"{midi_port.NAME}:{midi_port.NAME}", client.port_name], check=True)
+        bridge.send(note_on("guitar", 2, 62))
+        assert (0x90, 62, 100) in [received.message for received in client.take_until(0x90, 62, 100)]
+        bridge.close()
+
+
+def tick_until(bridge: MidiBridge, done, timeout_seconds: float = 10.0) -> None:
+    """As the session does, tick by tick."""
+    until = time.monotonic() + timeout_seconds
+    while not done():
+        assert time.monotonic() < until, "the bridge does not notice"
+        quietly(bridge.tick)
+        time.sleep(0.02)
