@@ -48,7 +48,7 @@ class MidiBridge:
             if channel not in range(1, 17):
                 raise ValueError(f"the MIDI channel of {source!r} is {channel}; it must be 1 to 16")
         if len(pitch_range) != 2 or not 0 <= pitch_range[0] <= pitch_range[1] <= 127:
-            raise ValueError(f"pitch_range is {list(pitch_range)}; it must be two MIDI numbers, 0 to 127, low then high")
+            raise ValueError(f"pitch_range is {[*pitch_range]}; it must be two MIDI numbers, 0 to 127, low to high")
         if strikes is not None and strikes not in range(128):
             raise ValueError(f"strikes is {strikes}; it must be a MIDI key, 0 to 127")
         self.velocity_curve = VelocityCurve(**(velocity_curve or {}))

@@ -147,5 +147,6 @@ def _the_one(wanted: str, found: list[tuple[rtmidi.MidiOut, int, str]]) -> tuple
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise BridgeError(f"MIDI port {wanted!r} is not one port but {len(fitting)}: {', '.join(p[2] for p in fitting)}")
+        list_of_them = ", ".join(name for *_, name in fitting)
+        raise BridgeError(f"MIDI port {wanted!r} is not one port but {len(fitting)}: {list_of_them}")
     raise BridgeError(f"there is no MIDI port {wanted!r}; there are: {', '.join(names) or 'none'}")

@@ -157,15 +157,17 @@ def test_any_events_then_close_leave_an_instrument_silent_and_never_doubled(even
     assert not instrument.sounding and not instrument.doubled
 
 
-@given(st.lists(st.one_of(any_event, st.sampled_from(["pull", "plug"])), max_size=80))
+@given(st.lists(st.one_of(any_event, st.sampled_from(["pull", "plug", "tick"])), max_size=80))
 def test_notes_left_by_a_pulled_cable_end_when_it_is_back(events):
     instrument = Instrument()
     bridge, port = bridge_to(instrument, strikes=60)
     for event in [*events, "plug"]:
         if isinstance(event, Event):
             quietly(bridge.send, event)
+        elif event == "pull":
+            port.is_plugged = False
         else:
-            port.is_plugged = event == "plug"
+            port.is_plugged |= event == "plug"
             bridge._next_poll_seconds = 0.0
             quietly(bridge.tick)
     bridge.close()
@@ -193,7 +195,8 @@ def test_a_strike_sounds_at_once_and_is_ended_by_the_tick(monkeypatch):
     assert instrument.heard == [on]
     bridge.tick()
     assert instrument.heard == [on], "too short"
-    monkeypatch.setattr(time, "monotonic", lambda late=time.monotonic() + midi.STRIKE_SECONDS: late)
+    late_seconds = time.monotonic() + midi.STRIKE_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: late_seconds)
     bridge.tick()
     assert not instrument.sounding
 
@@ -272,16 +275,16 @@ def test_a_second_jack_client_receives_every_note_in_order(server):
         bridge = MidiBridge(port="SYNTH", channels={"guitar": 1, "bass": 2})
         bridge.open(SESSION)
         expected = []
-        for id in range(400):
-            pitch = 21 + id % 88
-            bridge.send(note_on(SOURCES[id % 2], id, pitch, 1 + id % 127))
-            bridge.send(note_off(SOURCES[id % 2], id, pitch))
-            expected += [(0x90 | id % 2, pitch, 1 + id % 127), (0x80 | id % 2, pitch, 64)]
-        bridge.send(note_on("guitar", 1000, 60))  # left for close to end
+        for id in range(400):  # three at a time in each hand; the last six are left for close to end
+            source, channel, pitch = SOURCES[id % 2], id % 2, 21 + id % 88
+            bridge.send(note_on(source, id, pitch, 1 + id % 127))
+            expected.append((0x90 | channel, pitch, 1 + id % 127))
+            if id >= 6:
+                bridge.send(note_off(source, id - 6, 21 + (id - 6) % 88))
+                expected.append((0x80 | channel, 21 + (id - 6) % 88, 64))
         instrument = heard_by(client, bridge)
     assert instrument.heard[: len(expected)] == expected
-    assert instrument.heard[len(expected) :] == [(0x90, 60, 100), (0x80, 60, 64), (0xB0, ALL_NOTES_OFF, 0)]
-    assert not instrument.sounding
+    assert len(instrument.heard) == len(expected) + 6 + 1 and not instrument.sounding
 
 
 def test_without_a_name_it_makes_a_port_others_can_connect(server):
@@ -295,7 +298,7 @@ def test_without_a_name_it_makes_a_port_others_can_connect(server):
 
 
 def test_an_unknown_or_ambiguous_port_is_refused_with_what_there_is(server):
-    with MidiClient("synth"), MidiClient("synthetic"):
+    with MidiClient("synth"), MidiClient("oldsynth"):
         with pytest.raises(BridgeError, match="no MIDI port 'piano'; there are: .*synth:in"):
             MidiBridge(port="piano").open(SESSION)
         with pytest.raises(BridgeError, match="not one port but 2"):
