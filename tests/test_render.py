@@ -248,7 +248,9 @@ def test_pedal_holds_a_note_until_it_rises_and_a_new_stroke_ends_the_old(tmp_pat
 
 
 def test_doubles_zero_lengths_and_foreign_pitches_are_cleaned():
-    keys = np.array([[0, 0.5, 60, 50], [0.02, 0.9, 60, 70], [1, 1, 62, 60], [2, 4, 64, 60], [3, 5, 64, 60], [1, 2, 5, 9]])
+    keys = np.array(
+        [[0, 0.5, 60, 50], [0.02, 0.9, 60, 70], [1, 1, 62, 60], [2, 4, 64, 60], [3, 5, 64, 60], [1, 2, 5, 9]]
+    )
     cleaned = clean_keys(keys.astype(float))
     assert cleaned[:, 2].tolist() == [60, 62, 64, 64]
     assert cleaned[0].tolist() == [0, 0.9, 60, 70]  # merged
@@ -345,7 +347,9 @@ def test_a_set_goes_on_where_it_stopped(data, tmp_path):
     (tmp_path / "train/00001.npz").unlink()
     kept = (tmp_path / "train/00000.npz").stat().st_mtime_ns
     calls = []
-    manifest = render(data, tmp_path, shards=4, valid_shards=1, progress=lambda done, total: calls.append((done, total)))
+    manifest = render(
+        data, tmp_path, shards=4, valid_shards=1, progress=lambda done, total: calls.append((done, total))
+    )
     assert calls == [(1, 2), (2, 2)]  # the lost one and the new one
     assert (tmp_path / "train/00000.npz").stat().st_mtime_ns == kept
     assert manifest["splits"]["train"]["shards"] == 4
