@@ -1,0 +1,177 @@
+"""A process that does nothing but hold the sound device, and the engine's end of it.
+
+When a driver loses its device or its server, PortAudio may hang as it closes the stream, or abort the process as it
+terminates (it does both when a JACK server dies), and no new device is seen until it has terminated. So it lives in a
+process of its own, which can be thrown away: the engine goes on, and a fresh process takes the device up when it is
+back. The samples come by a ring in shared memory; native code on the driver's thread writes them, the engine reads them.
+
+The process takes one JSON line on its standard input, answers one line on its standard output, either
+{"error": sentence} or {"ring": file, "sample_rate", "n_channels", "device", "host_api"}, and ends when its input does,
+or when the device is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.sources.base import SourceError
+
+RING_SECONDS = 2.0  # how long the engine may be held up without losing a sample
+RETRY_SECONDS = 0.5  # between two looks for a device that has gone
+STALL_SECONDS = 1.0  # no callback for so long: the device is lost
+WATCH_SECONDS = 0.1
+LEAVE_SECONDS = 2.0  # for a driver to close its stream
+SHARED_MEMORY = Path("/dev/shm")  # on Linux a file in memory; elsewhere a temporary file, mapped
+
+
+@dataclass(frozen=True)
+class CaptureRequest:
+    device: int | str | None
+    host_api: str | None
+    sample_rate: int | None  # Hz; None: the device's own
+    n_channels: int | None  # the first n of the device; None: all
+    block_samples: int  # 0: the driver's choice
+    wait: bool = False  # keep looking until the device is there, rather than answer that it isn't
+
+
+class Capture:
+    """The engine's end: starts the process; `answer` appears when the device is open, or can't be."""
+
+    def __init__(self, request: CaptureRequest) -> None:
+        root = str(Path(__file__).resolve().parent.parent)
+        paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "engine.capture"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # drivers talk a lot while they look for devices
+            env={**os.environ, "PYTHONPATH": paths},
+            text=True,
+        )
+        self.answer: dict | None = None
+        self._answered = threading.Event()
+        self._process.stdin.write(json.dumps(asdict(request)) + "\n")
+        self._process.stdin.flush()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._process.stdout:
+            if line.startswith("{"):  # drivers write here too
+                self.answer = json.loads(line)
+                self._answered.set()
+        self._answered.set()
+
+    def wait_for_answer(self, timeout_seconds: float) -> dict:
+        """SourceError when there is none, or when it is an error."""
+        self._answered.wait(timeout_seconds)
+        if self.answer is None:
+            ended = self._process.poll() is not None
+            raise SourceError(f"The sound device {'crashed its driver' if ended else 'does not answer'}; try another.")
+        if "error" in self.answer:
+            raise SourceError(self.answer["error"])
+        return self.answer
+
+    @property
+    def lost(self) -> bool:
+        return self._process.poll() is not None
+
+    def map_ring(self) -> np.ndarray:
+        """The shared bytes; the file's name is gone then, so that nothing is left behind whatever happens."""
+        path = Path(self.answer["ring"])
+        buffer = _map(path)
+        if os.name == "posix":
+            path.unlink()
+        return buffer
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        try:
+            self._process.wait(LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _map(path: Path) -> np.ndarray:
+    with path.open("r+b") as file:
+        return np.frombuffer(mmap.mmap(file.fileno(), 0), np.uint8)
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which then closes our standard input
+    request = CaptureRequest(**json.loads(sys.stdin.readline()))
+    let_go = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), let_go.set()), daemon=True).start()
+    while not let_go.is_set():
+        try:
+            _hold(request, let_go)
+        except SourceError as error:
+            if not request.wait:
+                _say(error=str(error))
+                return
+            let_go.wait(RETRY_SECONDS)
+
+
+def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
+    """Open the device and keep it until told to let go. SourceError if it can't be opened."""
+    from engine.callback import CALLBACKS
+    from engine.device import InputStream, find_device, portaudio, present_devices
+    from engine.ring import USER_SEMAPHORE, Ring
+    from engine.wakeup import Wakeup
+
+    with portaudio() as sounddevice:
+        device = find_device(present_devices(sounddevice), request.device, request.host_api)
+        sample_rate = request.sample_rate or device.sample_rate
+        n_channels = request.n_channels or device.n_channels
+        capacity_frames = round(RING_SECONDS * sample_rate)
+        path = _new_file(Ring.n_bytes(n_channels, capacity_frames))
+        try:
+            ring = Ring(n_channels, capacity_frames, _map(path))
+            Wakeup(ring.head[USER_SEMAPHORE:]).prepare()
+            stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        _say(
+            ring=str(path),
+            sample_rate=sample_rate,
+            n_channels=n_channels,
+            device=device.name,
+            host_api=device.host_api,
+        )
+        n_callbacks, last_heard = 0, time.monotonic()
+        while not let_go.wait(WATCH_SECONDS):
+            if ring.head[CALLBACKS] != n_callbacks:
+                n_callbacks, last_heard = ring.head[CALLBACKS], time.monotonic()
+            if not stream.active or time.monotonic() - last_heard > STALL_SECONDS:
+                os._exit(1)  # closing what is lost may hang or abort
+        path.unlink(missing_ok=True)
+        stream.close()
+
+
+def _new_file(n_bytes: int) -> Path:
+    folder = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
+    handle, name = tempfile.mkstemp(prefix="ictus-", dir=folder)
+    os.ftruncate(handle, n_bytes)
+    os.close(handle)
+    return Path(name)
+
+
+def _say(**answer: object) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

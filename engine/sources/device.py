@@ -1,0 +1,158 @@
+"""A sound device as a source: any rate, any number of channels, and time that goes on while the device is away."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from engine.callback import XRUNS, read_stamp
+from engine.capture import Capture, CaptureRequest
+from engine.clock import SampleClock
+from engine.ring import USER_SEMAPHORE, Ring
+from engine.sources.base import SourceError, SourceStats
+from engine.wakeup import Wakeup
+
+MAX_WAIT_SECONDS = 0.05
+ANSWER_SECONDS = 20.0  # the slowest drivers take seconds to look for devices
+
+
+class DeviceSource:
+    """The inputs of a device, through PortAudio, by a native callback and a ring (see capture.py, callback.py).
+
+    `device`: index, name or part of a name, None for the default; `host_api`: name or part of it, None for any;
+    `sample_rate`: Hz, None for the device's own; `n_channels`: the first n, None for all; `block_samples`: the
+    driver's block, 0 for its own choice (on JACK it can be no other than the server's).
+
+    While the device is away, `read` hands out silence on the clock, counted in `stats.dropped_frames`, and `warning`
+    says so; when it is back, listening goes on by itself and `stats.reopened` counts.
+    """
+
+    def __init__(
+        self,
+        device: int | str | None = None,
+        sample_rate: int | None = None,
+        block_samples: int = 0,
+        host_api: str | None = None,
+        n_channels: int | None = None,
+    ) -> None:
+        for name, value, least in (
+            ("sample_rate", sample_rate, 1),
+            ("n_channels", n_channels, 1),
+            ("block_samples", block_samples, 0),
+        ):
+            if value is not None and value < least:
+                raise SourceError(f"{name} is {value}; it must be {least} or more.")
+        self._request = CaptureRequest(device, host_api, sample_rate, n_channels, block_samples)
+        self.sample_rate = sample_rate or 0
+        self.n_channels = n_channels or 0
+        self.device_name = ""
+        self.clock: SampleClock | None = None
+        self.ended = False
+        self.warning = ""
+        self.stats = SourceStats()
+        self._capture: Capture | None = None
+
+    def open(self) -> None:
+        capture = Capture(self._request)
+        try:
+            answer = capture.wait_for_answer(ANSWER_SECONDS)
+        except SourceError:
+            capture.close()
+            raise
+        self.sample_rate, self.n_channels = answer["sample_rate"], answer["n_channels"]
+        self.device_name = answer["device"]
+        self._request = CaptureRequest(
+            answer["device"],
+            answer["host_api"],
+            self.sample_rate,
+            self.n_channels,
+            self._request.block_samples,
+            wait=True,
+        )
+        self.clock = SampleClock(self.sample_rate)
+        self.stats = SourceStats()
+        self.ended = False
+        self._n_given = 0  # frames handed out, silence included
+        self._n_silent = 0  # silence still to be handed out
+        self._take_up(capture)
+
+    def _take_up(self, capture: Capture) -> None:
+        """Read from what `capture` has opened from now on."""
+        self._capture = capture
+        self._ring: Ring | None = Ring.over(capture.map_ring())
+        self._wakeup = Wakeup(self._ring.head[USER_SEMAPHORE:])
+        self._n_before: int | None = None  # frames of the source before the first of this ring; None: nothing came yet
+        self._dropped_before, self._xruns_before = self.stats.dropped_frames, self.stats.xruns
+        self.warning = ""
+
+    def read(self, out: np.ndarray) -> int:
+        until = time.monotonic() + MAX_WAIT_SECONDS
+        while not self.ended:
+            n = self._read_silence(out) or self._read_ring(out)
+            now = time.monotonic()
+            if n or now >= until:
+                return n
+            if self._capture.lost:
+                self._lose()
+            if self._ring is None:
+                self._stand_in(until - now)
+            else:
+                self._wakeup.wait(until - now)
+        return 0
+
+    def _read_ring(self, out: np.ndarray) -> int:
+        ring = self._ring
+        if ring is None:
+            return 0
+        n_stamped, nanoseconds = read_stamp(ring.head)
+        seconds = nanoseconds / 1e9 or time.monotonic()
+        if n_stamped > 0:
+            if self._n_before is None:
+                self._n_before = self._n_given
+                if self.stats.reopened and (missing := self.clock.sample_at(seconds) - self._n_given - n_stamped) > 0:
+                    self._owe(missing)  # between the last silence and the first block
+                    self._n_before += missing
+                    return self._read_silence(out)
+            self.clock.observe(self._n_before + n_stamped, seconds)
+        n = ring.read(out)
+        self._n_given += n
+        self.stats.dropped_frames = self._dropped_before + ring.dropped_frames
+        self.stats.xruns = self._xruns_before + int(ring.head[XRUNS])
+        return n
+
+    def _read_silence(self, out: np.ndarray) -> int:
+        n = min(len(out), self._n_silent)
+        out[:n] = 0.0
+        self._n_silent -= n
+        self._n_given += n
+        return n
+
+    def _owe(self, n_frames: int) -> None:
+        self._n_silent += n_frames
+        self.stats.dropped_frames += n_frames
+        self._dropped_before += n_frames
+
+    def _lose(self) -> None:
+        """The device is gone, and the ring is read to its end: wait for its return in a fresh process."""
+        self._capture.close()
+        self._ring = None
+        self._capture = Capture(self._request)
+        self.warning = f'The device "{self.device_name}" is gone; there is silence until it is back.'
+
+    def _stand_in(self, timeout_seconds: float) -> None:
+        """Silence for the time that has passed without the device; and the device, if it is back."""
+        if self._capture.answer is not None and "ring" in self._capture.answer:
+            self.stats.reopened += 1
+            self._take_up(self._capture)
+            return
+        time.sleep(min(timeout_seconds, 0.01))
+        missing = self.clock.sample_at(time.monotonic()) - self._n_given
+        if missing > 0:
+            self._owe(missing)
+
+    def close(self) -> None:
+        """May be called from any thread, and more than once."""
+        self.ended = True
+        if self._capture is not None:
+            self._capture.close()

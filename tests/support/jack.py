@@ -1,0 +1,189 @@
+"""A real JACK server without a sound card, and a client that plays an array into it, bit for bit.
+
+def test_something(jack):                     # the fixture of tests/conftest.py
+    server = jack(period_samples=64)          # synchronous: the server waits for late clients, no frame is skipped
+    with server.player(samples) as player:    # samples [frames, channels]; it is the input device "player"
+        ...open a DeviceSource("player"), then
+        player.start(); player.wait()
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from llvmlite import binding
+from numba import carray, cfunc, types
+
+from engine.atomics import load_acquire, store_release
+from engine.callback import as_pointer
+
+START_SECONDS = 10
+STOP_SECONDS = 5  # a synchronous server may take longer to leave; then it is killed
+SETTLE_SECONDS = 10
+MAX_PORTS = 64
+N_PORTS, N_FRAMES, SAMPLES, PLAYING, POSITION, PORTS = range(6)  # words of a player's state
+STATE_WORDS = PORTS + MAX_PORTS
+
+_serial = itertools.count(1)
+_port_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
+
+
+def require_jack() -> None:
+    """Skip the test where there is no JACK; on CI, fail it."""
+    missing = [program for program in ("jackd", "jack_wait") if shutil.which(program) is None]
+    try:
+        import jack  # noqa: F401
+    except (ImportError, OSError) as error:
+        missing.append(f"JACK-Client ({error})")
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {', '.join(missing)} (package jackd2)")
+
+
+class JackServer:
+    """jackd with the dummy driver, under a name nobody else uses; `environment` leads programs to it.
+
+    `synchronous`: exact but for its patience (500 ms), as a test of samples needs; else like a sound card.
+    """
+
+    def __init__(self, folder: Path, period_samples: int, sample_rate: int, synchronous: bool) -> None:
+        self.name = f"ictus{os.getpid()}_{next(_serial)}"
+        self.period_samples, self.sample_rate = period_samples, sample_rate
+        self.environment = {
+            "JACK_DEFAULT_SERVER": self.name,
+            "JACK_NO_START_SERVER": "1",
+            "JACK_NO_AUDIO_RESERVATION": "1",
+        }
+        self._log = folder / f"{self.name}.log"
+        self._options = ["-R", "-P", "70"] if os.geteuid() == 0 else ["-r"]
+        self._options += ["-S", "-t", "500"] if synchronous else []
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        driver = ["-d", "dummy", "-r", str(self.sample_rate), "-p", str(self.period_samples)]
+        environment = {**os.environ, **self.environment}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["jackd", *self._options, "-n", self.name, *driver], stdout=log, stderr=log, env=environment
+            )
+        waiting = ["jack_wait", "-s", self.name, "-w", "-t", str(START_SECONDS)]
+        waited = subprocess.run(waiting, env=environment, capture_output=True, text=True)
+        if "not available" in waited.stdout or self._process.poll() is not None:
+            raise RuntimeError(f"jackd did not start:\n{self._log.read_text()}")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._process = None
+
+    def kill(self) -> None:
+        """As a crash would end it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def player(self, samples: np.ndarray, name: str = "player") -> ArrayPlayer:
+        return ArrayPlayer(samples, name, self)
+
+
+class ArrayPlayer:
+    """A JACK client whose output ports play the columns of `samples` [frames] or [frames, channels], once, exactly.
+
+    Its process callback is native code: nothing that Python does can make it late. Silent before `start` and after the
+    last frame. As a context manager it is closed at the end.
+    """
+
+    def __init__(self, samples: np.ndarray, name: str, server: JackServer) -> None:
+        import jack
+
+        samples = samples[:, None] if samples.ndim == 1 else samples
+        self._samples = np.ascontiguousarray(samples, np.float32)
+        self.name = name
+        self.client = jack.Client(name, no_start_server=True, servername=server.name)
+        n_channels = self._samples.shape[1]
+        self.ports = [self.client.outports.register(f"out_{i + 1}") for i in range(n_channels)]
+        self._state = np.zeros(STATE_WORDS, np.int64)
+        self._state[[N_PORTS, N_FRAMES, SAMPLES]] = n_channels, len(self._samples), self._samples.ctypes.data
+        self._state[PORTS : PORTS + n_channels] = [_address(port._ptr) for port in self.ports]
+        self._callback = _compiled_play()
+        failed = jack._lib.jack_set_process_callback(
+            self.client._ptr,
+            jack._ffi.cast("JackProcessCallback", self._callback.address),
+            jack._ffi.cast("void*", self._state.ctypes.data),
+        )
+        if failed:
+            raise RuntimeError("jack_set_process_callback failed")
+        self.client.activate()
+
+    def start(self) -> None:
+        self._state[PLAYING] = 1
+
+    @property
+    def played_frames(self) -> int:
+        return int(self._state[POSITION])
+
+    def wait(self, timeout_seconds: float = 60.0) -> None:
+        """Until the last frame has been played."""
+        until = time.monotonic() + timeout_seconds
+        while self.played_frames < len(self._samples):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{self.played_frames} of {len(self._samples)} frames played in {timeout_seconds} s")
+            time.sleep(0.01)
+
+    def wait_connected(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
+        """Until each port is connected to something."""
+        until = time.monotonic() + timeout_seconds
+        while not all(port.number_of_connections for port in self.ports):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{self.name} was not connected to anything in {timeout_seconds} s")
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        self.client.deactivate()
+        self.client.close()
+
+    def __enter__(self) -> ArrayPlayer:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def _address(pointer: Any) -> int:
+    import jack
+
+    return int(jack._ffi.cast("uintptr_t", pointer))
+
+
+def _play(n_frames, state_pointer):
+    """JackProcessCallback: the next frames of the array to the ports, or silence."""
+    state = carray(state_pointer, STATE_WORDS, types.int64)
+    n_ports, position, n = state[N_PORTS], state[POSITION], types.int64(n_frames)
+    samples = carray(as_pointer(state[SAMPLES]), state[N_FRAMES] * n_ports, types.float32)
+    playing = load_acquire(state, PLAYING)
+    n_left = min(n, state[N_FRAMES] - position) if playing else 0
+    for port in range(n_ports):
+        buffer = carray(_port_buffer(as_pointer(state[PORTS + port]), n_frames), n, types.float32)
+        for i in range(n_left):
+            buffer[i] = samples[(position + i) * n_ports + port]
+        for i in range(n_left, n):
+            buffer[i] = 0.0
+    store_release(state, POSITION, position + n_left)
+    return 0
+
+
+def _compiled_play():
+    binding.load_library_permanently("libjack.so.0")
+    return cfunc(types.int32(types.uint32, types.voidptr), nopython=True, cache=True)(_play)
