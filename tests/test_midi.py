@@ -7,7 +7,7 @@ import time
 
 import pytest
 import rtmidi
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridges import midi, midi_port
@@ -158,6 +158,8 @@ def test_any_events_then_close_leave_an_instrument_silent_and_never_doubled(even
 
 
 @given(st.lists(st.one_of(any_event, st.sampled_from(["pull", "plug", "tick"])), max_size=80))
+@example([note_on("bass", 1, 60), "pull", note_on("bass", 2, 61)])  # noticed by a send
+@example([note_on("bass", 1, 60), "pull", "tick"])  # noticed by a look
 def test_notes_left_by_a_pulled_cable_end_when_it_is_back(events):
     instrument = Instrument()
     bridge, port = bridge_to(instrument, strikes=60)
