@@ -38,8 +38,8 @@ def imported(path: Path) -> set[str]:
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module.split(".")[0] if node.module and not node.level else path.relative_to(ROOT).parts[0])
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("__import__", "import_module", "importlib.import_module"):
-            found.add(ast.literal_eval(node.args[0]).split(".")[0] if isinstance(node.args[0], ast.Constant) else "?")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("__import__", "import_module"):
+            found.add(node.args[0].value.split(".")[0] if isinstance(node.args[0], ast.Constant) else "?")
     return found - set(sys.stdlib_module_names)
 
 

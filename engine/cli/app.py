@@ -18,16 +18,19 @@ Ictus hears live music and tells your instruments what was played: notes and str
 
 [bold]First steps[/bold]
 
-  ictus demo                                     hear it listen to a bundled song; no sound card needed
-  ictus devices                                  which inputs and MIDI ports there are
-  ictus live --midi virtual                      the default input, into a synthesiser that you connect
-  ictus live --osc 127.0.0.1:9000                ... into a Pd, Max or SuperCollider patch
-  ictus live -i voice=1 -i guitar=2 -r take.mid  two channels, two sources, recorded as MIDI
-  ictus transcribe song.wav -o out               a file, as fast as the machine can
+  ictus demo                       a bundled song; no sound card needed
+  ictus devices                    which inputs and MIDI ports there are
+  ictus live --midi virtual        microphone in, MIDI out to your synth
+  ictus live --osc 127.0.0.1:9000  ... and OSC to your Pd or Max patch
+  ictus live -i voice=1 -i bass=2  two channels, two sources
+  ictus transcribe *.wav -o out    files, as fast as the machine can
 
-[bold]Words[/bold]  A [i]source[/i] is one channel with a name. Each has a [i]chain[/i] of stages that listen to it: level (how loud),
-strike (that something was struck, at once), notes (which pitches, a moment later), link (ties the two together).
-What they hear goes to [i]bridges[/i]: MIDI, OSC, files.
+[bold]Words[/bold]
+
+A [i]source[/i] is one channel with a name. Each has a [i]chain[/i] of stages that listen to it: level
+(how loud), strike (that something was struck, at once), notes (which pitches,
+a moment later), link (ties the two together). What they hear goes to [i]bridges[/i]:
+MIDI, OSC, files.
 
 Say ictus COMMAND --help for everything a command takes.
 """

@@ -45,7 +45,8 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
     names = [lane.name for lane in session.lanes]
     _tell(channel, "listening", {"sources": names, "sample_rate": session.source.sample_rate})
     session.run()
-    return {"status": session.status(), "latency_ms": session.latency_ms(), "warning": getattr(session.source, "warning", "")}
+    warning = getattr(session.source, "warning", "")
+    return {"status": session.status(), "latency_ms": session.latency_ms(), "warning": warning}
 
 
 def _until_stdin_ends(then: Any) -> None:

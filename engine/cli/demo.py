@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from engine.cli import flags
 
-def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for what it leaves.")] = Path("demo_out"),
-    seconds: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long; the song has 26.")] = None,
-) -> None:  # fmt: skip
+
+def demo(output: flags.Output = Path("demo_out"), seconds: flags.Seconds = None) -> None:
     """Hear Ictus listen to half a minute of real music; no sound card needed.
 
-    The song is "Feelings" by Sectoid. Its lead guitar and its backing are two sources, fed at the pace of music, and
-    shown as ictus live shows them. What was heard is left as a MIDI file, a piano roll and a log of every OSC message.
+    The song is "Feelings" by Sectoid. Its lead guitar and its backing are two
+    sources, fed at the pace of music and shown as ictus live shows them. What was
+    heard is left as a MIDI file, a piano roll and a log of every OSC message.
     """
     from engine.cli.perform import perform
 

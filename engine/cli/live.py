@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from engine.cli import options
+from engine.cli import flags, options
 from engine.cli.errors import USAGE, CliError
-
-AUDIO, LISTEN, OUT = "Where sound comes from", "How it is heard", "Where the news goes"
 
 
 def live(
-    device: Annotated[str | None, typer.Option("--device", "-d", metavar="NAME|INDEX", help="Input device, as ictus devices lists it.", rich_help_panel=AUDIO)] = None,
-    host_api: Annotated[str | None, typer.Option(metavar="NAME", help="Such as JACK, CoreAudio, ASIO, WASAPI.", rich_help_panel=AUDIO)] = None,
-    rate: Annotated[int | None, typer.Option(metavar="HZ", min=1, help="Sample rate; the device's own otherwise.", rich_help_panel=AUDIO)] = None,
-    block: Annotated[int | None, typer.Option(metavar="SAMPLES", min=0, help="Block size; 0: the driver's choice. It changes the delay, never the events.", rich_help_panel=AUDIO)] = None,
-    input_: Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=CHANNEL", help="A source: voice=1, or piano=3+4 for the average of two. Repeat for more.", rich_help_panel=AUDIO)] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Listen to this file instead, at its own pace.", rich_help_panel=AUDIO)] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="A TOML file with all of this; flags go before it.", rich_help_panel=LISTEN)] = None,
-    chain: Annotated[list[str] | None, typer.Option(metavar="[SOURCE=]STAGE,STAGE", help="Stages in order, for every source or for one: drums=level,strike.", rich_help_panel=LISTEN)] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="[SOURCE:]STAGE.OPTION=VALUE", help="An option of a stage: strike.threshold=0.4.", rich_help_panel=LISTEN)] = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="The model that listens for notes.", rich_help_panel=LISTEN)] = None,
-    midi: Annotated[str | None, typer.Option(metavar="PORT|virtual|off", help="MIDI out: an existing port, or one of our own named Ictus.", rich_help_panel=OUT)] = None,
-    osc: Annotated[list[str] | None, typer.Option(metavar="HOST:PORT", help="OSC out; repeat for more.", rich_help_panel=OUT)] = None,
-    osc_in: Annotated[int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Take commands by OSC at this port of this machine.", rich_help_panel=OUT)] = None,
-    record: Annotated[Path | None, typer.Option("--record", "-r", metavar="FILE.mid", help="Write what is heard as MIDI; readable even after a crash.", rich_help_panel=OUT)] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.0, help="Stop by itself after this long.")] = None,
-) -> None:  # fmt: skip
+    device: flags.Device = None,
+    host_api: flags.HostApi = None,
+    rate: flags.Rate = None,
+    block: flags.Block = None,
+    input_: flags.Input = None,
+    file: flags.File = None,
+    config: flags.ConfigFile = None,
+    chain: flags.Chain = None,
+    set_: flags.Set = None,
+    model: flags.Model = None,
+    midi: flags.Midi = None,
+    osc: flags.Osc = None,
+    osc_in: flags.OscIn = None,
+    record: flags.Record = None,
+    seconds: flags.Seconds = None,
+) -> None:
     """Listen to an instrument, show what is heard, and send it on as MIDI and OSC. Ctrl-C ends it.
 
-    ictus live --midi virtual                       the default input, for a synthesiser that you connect to "Ictus"
+    ictus live --midi virtual
 
     ictus live -i voice=1 -i guitar=2 --osc 127.0.0.1:9000 --chain voice=level,notes
 
@@ -68,7 +64,8 @@ def _lay_audio(tables: options.Tables, file: Path | None, named: bool, **device_
     if file is None:
         audio = tables.setdefault("audio", {"type": "device"})
         if given and audio.get("type", "device") != "device":
-            raise CliError(f"--{next(iter(given)).replace('_', '-')} is for a device; the file says {audio['type']}", USAGE)
+            flag = f"--{next(iter(given)).replace('_', '-')}"
+            raise CliError(f"{flag} is for a device, but the configuration listens to {audio['type']!r}", USAGE)
         if "device" in given and given["device"].isdecimal():
             given["device"] = int(given["device"])
         audio.update(given)

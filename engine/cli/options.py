@@ -85,7 +85,8 @@ def _sources(tables: Tables, name: str) -> list[Tables]:
     """The source called `name`; all of them for ""."""
     found = [source for source in tables["source"] if name in ("", source["name"])]
     if not found:
-        raise CliError(f"there is no source {name!r}; there are: {', '.join(s['name'] for s in tables['source'])}", USAGE)
+        known = ", ".join(source["name"] for source in tables["source"])
+        raise CliError(f"there is no source {name!r}; there are: {known}", USAGE)
     return found
 
 

@@ -15,7 +15,8 @@ Name = Annotated[str, typer.Argument(help="What to train, such as notes.", show_
 def train(context: typer.Context, name: Name = "") -> None:
     """Train a model from its data: ictus train notes --help shows the knobs.
 
-    Needs the extra packages for training: pip install 'ictus[train]'. What follows NAME goes to the trainer as it is.
+    Needs more packages: pip install 'ictus\\[train]'. What follows NAME goes
+    to it as it is.
     """
     if name in ("", "-h", "--help"):
         _teach(context)
@@ -26,7 +27,8 @@ def train(context: typer.Context, name: Name = "") -> None:
 def export(context: typer.Context, name: Name = "") -> None:
     """Turn a trained checkpoint into a model that the engine runs: graph, card and golden frames.
 
-    Needs the extra packages for training: pip install 'ictus[train]'. What follows NAME goes to the exporter as it is.
+    Needs more packages: pip install 'ictus\\[train]'. What follows NAME goes
+    to it as it is.
     """
     if name in ("", "-h", "--help"):
         _teach(context)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from engine.cli import options
+from engine.cli import flags, options
 from engine.cli.errors import CliError, explain
 from engine.config import Config, load_config
 from engine.events import Event, Fault
@@ -19,28 +17,30 @@ OUTPUTS = {"midi_file": ".mid", "notes_csv": ".notes.csv", "strikes_csv": ".stri
 
 
 def transcribe(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="wav, flac, ogg, mp3, m4a ...", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for what is written; made if need be.")],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="A TOML file; its stages and their options count.")] = None,
-    chain: Annotated[str | None, typer.Option(metavar="STAGE,STAGE", help="Stages, in order.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="An option of a stage: strike.threshold=0.4.")] = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="The model that listens for notes.")] = None,
-) -> None:  # fmt: skip
+    files: flags.Files,
+    output: flags.Output = Path("."),
+    config: flags.ConfigFile = None,
+    chain: flags.Chain = None,
+    set_: flags.Set = None,
+    model: flags.Model = None,
+) -> None:
     """Write down what is played in sound files: MIDI, notes and strikes as tables, a picture.
 
-    Each FILE, mixed to mono, gives NAME.mid, NAME.notes.csv, NAME.strikes.csv and NAME.png in DIR; older ones of that
-    name are replaced. The engine hears a file exactly as it would hear it live: reported_at_seconds says when it knew.
+    Each FILE, mixed to mono, gives NAME.mid, NAME.notes.csv, NAME.strikes.csv
+    and NAME.png in DIR; older ones of that name are replaced. The engine hears
+    a file exactly as it would hear it live: reported_at_seconds is when it knew.
 
     ictus transcribe takes/*.wav -o out
     """
     tables: dict[str, Any] = load_config(config).to_dict() if config else {}
     tables["source"] = [{**(tables.get("source") or [{}])[0], "name": "mono", "channels": [1]}]
-    options.lay_chains(tables, [chain] if chain else [])
+    options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
     if model:
         options.lay_model(tables, model)
     options.drop_unused_stage_options(tables)
     output.mkdir(parents=True, exist_ok=True)
+    files = list(dict.fromkeys(files))
     failed = _transcribe_all(Config.from_dict(tables), dict(zip(files, distinct_names(files), strict=True)), output)
     if failed:
         raise CliError(f"{len(failed)} of {len(files)} files could not be transcribed: {', '.join(failed)}")

@@ -1,0 +1,86 @@
+"""Run a configuration in a process of its own, show what it hears, and leave a summary.
+
+The terminal hears of notes, strikes and levels as every other listener does: it is one more OSC target, on a free
+port of this machine. However slow a terminal may be, the engine does not wait for it.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import ExitStack
+from typing import Any
+
+from rich.console import Console
+
+from engine.cli.errors import CliError
+from engine.cli.process import EngineProcess
+from engine.cli.scene import Scene
+from engine.cli.screen import Lines, Screen
+from engine.cli.summary import summary
+from engine.registry import find
+
+RECEIVERS = "ictus.receivers"
+POLL_SECONDS = 0.05
+END_SECONDS = 15.0  # for the engine to end its notes and close its files
+
+
+def perform(tables: dict[str, Any], seconds: float | None) -> None:
+    """`tables`: a configuration. Ends when the source does, after `seconds`, or at SIGINT or SIGTERM."""
+    console = Console(soft_wrap=True, highlight=False)
+    with ExitStack() as stack:
+        receiver = find(RECEIVERS, "osc")()
+        stack.callback(receiver.close)
+        terminal = {"type": "osc", "targets": [f"127.0.0.1:{receiver.port}"]}
+        asked = _Asked()
+        stack.callback(asked.restore)
+        engine = EngineProcess({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
+        stack.callback(engine.kill)
+        listening = _wait(engine, asked, "listening")
+        scene = Scene(listening["sources"])
+        console.print(f"Listening to {', '.join(scene.sources)} at {listening['sample_rate']} Hz.")
+        view = stack.enter_context(Screen(scene, console) if console.is_terminal else Lines(scene))
+        ended = None
+        while ended is None:
+            asked.pass_on(engine)
+            for address, arguments in receiver.poll(POLL_SECONDS):
+                scene.hear(address, arguments)
+            view.draw()
+            ended = engine.poll(0.0)
+        for address, arguments in receiver.poll(0.0):
+            scene.hear(address, arguments)
+    console.print(summary(scene, ended))
+
+
+def _wait(engine: EngineProcess, asked: _Asked, state: str) -> dict[str, Any]:
+    while True:
+        asked.pass_on(engine)
+        news = engine.poll(POLL_SECONDS)
+        if news and news["state"] == state:
+            return news
+
+
+class _Asked:
+    """Whether someone asked to end, by Ctrl-C or SIGTERM; passed on once, and insisted on after END_SECONDS."""
+
+    def __init__(self) -> None:
+        self._signalled = False
+        self._passed_on_seconds: float | None = None
+        self._before = {n: signal.signal(n, self._note) for n in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def pass_on(self, engine: EngineProcess) -> None:
+        if not self._signalled:
+            return
+        if self._passed_on_seconds is None:
+            self._passed_on_seconds = time.monotonic()
+            engine.stop()
+        elif time.monotonic() - self._passed_on_seconds > END_SECONDS:
+            engine.kill()
+            raise CliError(f"the engine did not end within {END_SECONDS:.0f} s of being asked to, and was killed")
+
+    def _note(self, *_: object) -> None:
+        self._signalled = True

@@ -1,0 +1,93 @@
+"""How a scene looks: on a terminal, redrawn twenty times a second; elsewhere, as lines."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from engine.cli.scene import Scene, SourceView, note_name
+
+METER_CELLS = 24
+QUIETEST_DB, LOUD_DB, HOT_DB = -60.0, -12.0, -3.0
+FLASH_SECONDS = 0.15  # how long a strike stays lit
+
+
+class Screen:
+    """A context manager; `draw` shows the scene as it is now."""
+
+    def __init__(self, scene: Scene, console: Console) -> None:
+        self._scene = scene
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Screen:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def draw(self) -> None:
+        self._live.update(picture(self._scene, time.monotonic()), refresh=True)
+
+
+class Lines:
+    """The same for a file or a pipe: every event is a line."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._n_shown = scene, 0
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.draw()
+
+    def draw(self) -> None:
+        new = self._scene.n_lines - self._n_shown
+        for line in list(self._scene.recent)[-new:] if new else []:
+            print(line, flush=True)
+        self._n_shown = self._scene.n_lines
+
+
+def picture(scene: Scene, now_seconds: float) -> RenderableType:
+    table = Table(box=None, padding=(0, 1), expand=False)
+    for title in ("source", "level", "dB", "strike", "sounding", "notes", "strikes"):
+        table.add_column(title, justify="right" if title in ("dB", "notes", "strikes") else "left", header_style="dim")
+    for name, view in scene.sources.items():
+        lit = now_seconds - view.struck_seconds < FLASH_SECONDS
+        table.add_row(
+            Text(name, "bold"),
+            _meter(view),
+            f"{view.peak_db:.0f}",
+            Text("●" if lit else "·", "bold yellow" if lit else "dim"),
+            Text(" ".join(note_name(pitch) for pitch in sorted(view.sounding.values())).ljust(24), "bold cyan"),
+            str(view.n_notes),
+            str(view.n_strikes),
+        )
+    recent = Text("\n".join(scene.recent), "dim")
+    return Group(table, Text(ledger(scene)), recent, Text("Ctrl-C ends", "dim"))
+
+
+def ledger(scene: Scene) -> str:
+    """One line of numbers: how late, how loaded, what was lost."""
+    number = defaultdict(float, scene.status)
+    return (
+        f"{number['seconds']:.1f} s   late {number['late_p50_ms']:.0f} ms (p99 {number['late_p99_ms']:.0f})   "
+        f"load {100 * number['load']:.0f} %   xruns {number['xruns']:.0f}   "
+        f"lost {number['dropped_frames']:.0f} frames, {number['dropped_events']:.0f} events"
+    )
+
+
+def _meter(view: SourceView) -> Text:
+    meter = Text()
+    for cell in range(METER_CELLS):
+        db = QUIETEST_DB * (1 - (cell + 1) / METER_CELLS)
+        colour = "red" if db > HOT_DB else "yellow" if db > LOUD_DB else "green"
+        lit = db <= view.peak_db
+        meter.append("█" if db <= view.rms_db else "▌" if lit else "·", colour if lit else "dim")
+    return meter
