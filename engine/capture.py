@@ -3,7 +3,7 @@
 When a driver loses its device or its server, PortAudio may hang as it closes the stream, or abort the process as it
 terminates (it does both when a JACK server dies), and no new device is seen until it has terminated. So it lives in a
 process of its own, which can be thrown away: the engine goes on, and a fresh process takes the device up when it is
-back. The samples come by a ring in shared memory; native code on the driver's thread writes them, the engine reads them.
+back. The samples come by a ring in shared memory: native code on the driver's thread writes them, the engine reads.
 
 The process takes one JSON line on its standard input, answers one line on its standard output, either
 {"error": sentence} or {"ring": file, "sample_rate", "n_channels", "device", "host_api"}, and ends when its input does,
@@ -175,3 +175,4 @@ def _say(**answer: object) -> None:
 
 if __name__ == "__main__":
     main()
+    os._exit(0)  # all is closed; Python's own farewell would take longer than everything before

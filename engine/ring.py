@@ -1,13 +1,14 @@
 """A ring of interleaved float32 frames between one writing and one reading thread, without lock or allocation.
 
-Everything lies in ONE buffer without a pointer in it, so that a native callback needs one address and two processes can
-share it: a head of int64 words, then the frames [capacity_frames, n_channels]. The counters only ever grow; position in the ring is counter & (capacity - 1). Each is
-written by one side only, and what the two sides write never shares a cache line.
+Everything lies in ONE buffer without a pointer in it, so that a native callback needs one address and two processes
+can share it: a head of int64 words, then the frames [capacity_frames, n_channels]. The counters only ever grow;
+position in the ring is counter & (capacity - 1). Each is written by one side only, and what the two sides write never
+shares a cache line.
 
-When the reader is late, the newest frames that don't fit are dropped, and their place is kept: before the writer goes on,
-it logs (position, how many), and the reader hands out exactly as many frames of silence at exactly that position. So the
-n-th frame that comes out is the n-th that went in, or silence in its stead. If the log itself is full, the writer drops
-on until there is room in it: the gap grows, the count stays true.
+When the reader is late, the newest frames that don't fit are dropped, and their place is kept: before the writer goes
+on, it logs (position, how many), and the reader hands out exactly as many frames of silence at exactly that position.
+So the n-th frame that comes out is the n-th that went in, or silence in its stead. If the log itself is full, the
+writer drops on until there is room in it: the gap grows, the count stays true.
 """
 
 from __future__ import annotations
@@ -142,10 +143,14 @@ class Ring:
 
     def write(self, block: np.ndarray) -> int:
         """Append `block` [frames, n_channels] float32; returns how many frames found room. One thread only."""
+        if block.shape[1] != self.n_channels:
+            raise ValueError(f"block is {block.shape}; it must be [frames, {self.n_channels}]")
         return ring_write(self.head, self._samples, block.reshape(-1), len(block))
 
     def read(self, out: np.ndarray) -> int:
         """Fill the front of `out` [frames, n_channels] float32, C order; returns how many frames. One thread only."""
+        if not out.flags.c_contiguous or out.shape[1] != self.n_channels:
+            raise ValueError(f"out is {out.shape}; it must be [frames, {self.n_channels}] in C order")
         return ring_read(self.head, self._samples, out.reshape(-1))
 
 

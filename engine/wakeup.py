@@ -1,4 +1,4 @@
-"""How the callback wakes the reader: a semaphore on Linux; elsewhere by nothing, and the reader looks again and again."""
+"""How the callback wakes the reader: by a semaphore on Linux; elsewhere the reader looks again and again."""
 
 from __future__ import annotations
 

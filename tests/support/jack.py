@@ -73,10 +73,15 @@ class JackServer:
             self._process = subprocess.Popen(
                 ["jackd", *self._options, "-n", self.name, *driver], stdout=log, stderr=log, env=environment
             )
-        waiting = ["jack_wait", "-s", self.name, "-w", "-t", str(START_SECONDS)]
-        waited = subprocess.run(waiting, env=environment, capture_output=True, text=True)
-        if "not available" in waited.stdout or self._process.poll() is not None:
-            raise RuntimeError(f"jackd did not start:\n{self._log.read_text()}")
+        until = time.monotonic() + START_SECONDS
+        while not self._answers(environment):
+            if time.monotonic() > until or self._process.poll() is not None:
+                raise RuntimeError(f"jackd did not start:\n{self._log.read_text()}")
+            time.sleep(0.02)
+
+    def _answers(self, environment: dict[str, str]) -> bool:
+        check = ["jack_wait", "-s", self.name, "-c"]
+        return subprocess.run(check, env=environment, capture_output=True, text=True).stdout.startswith("running")
 
     def stop(self) -> None:
         if self._process is not None:
