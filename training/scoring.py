@@ -1,0 +1,158 @@
+"""How well a notes model hears rendered shards it was not trained on, through the engine's own decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import mir_eval
+import numpy as np
+import torch
+
+from engine.decode.notes import NoteDecoder, NoteDecoderOptions
+from engine.spec import FeatureSpec
+
+from .chunks import Shard
+
+ONSET_TOLERANCE_SECONDS = 0.05
+_PIECE_FRAMES = 1000  # fed at once, so that a long shard needs little memory
+_REGISTERS = ((21, 36), (36, 48), (48, 60), (60, 72), (72, 109))  # [low, high) MIDI pitches
+
+
+class Heard(NamedTuple):
+    """What a net said about one shard, [n_frames, 88] float32 each, 0 to 1, and the notes that were played."""
+
+    onset: np.ndarray
+    frame: np.ndarray
+    velocity: np.ndarray
+    notes: np.ndarray
+
+
+class Score(NamedTuple):
+    """Of note onsets with the right pitch, within 50 ms; offsets are not asked for."""
+
+    precision: float
+    recall: float
+    f1: float
+    offset_ms: float  # median of estimated less true onset, over matched notes
+    register_recall: dict[str, float]
+
+    def to_dict(self) -> dict[str, object]:
+        return {name: _rounded(value) for name, value in self._asdict().items()}
+
+
+@torch.no_grad()
+def listen(net: torch.nn.Module, shards: Iterable[Shard]) -> list[Heard]:
+    """Every shard from silence to its end."""
+    was_training = net.training
+    net.eval()
+    heard = []
+    for shard in shards:
+        state, pieces = net.initial_state(1), []
+        for first in range(0, len(shard.features), _PIECE_FRAMES):
+            features = torch.from_numpy(shard.features[None, first : first + _PIECE_FRAMES].astype(np.float32))
+            onset, frame, velocity, *state = net(features, *state)
+            pieces.append(torch.stack([onset[0], frame[0], velocity[0]]).float().sigmoid().numpy())
+        heard.append(Heard(*np.concatenate(pieces, axis=1), shard.notes))
+    net.train(was_training)
+    return heard
+
+
+def decode(heard: Heard, options: NoteDecoderOptions, spec: FeatureSpec, look_ahead_frames: int) -> np.ndarray:
+    """The notes the live engine would have reported, [n, 4]: onset, offset in seconds, pitch, velocity."""
+    hop_seconds = spec.hop_samples / spec.sample_rate
+    decoder = NoteDecoder(options, look_ahead_frames, 1.0 / hop_seconds)
+    sounding: dict[int, list[float]] = {}
+    notes: list[list[float]] = []
+    for activations in zip(heard.onset, heard.frame, heard.velocity, strict=True):
+        for change in decoder.process(*activations):
+            if change.reason:
+                sounding.pop(change.pitch)[1] = change.at_frame * hop_seconds
+            else:
+                notes.append([change.at_frame * hop_seconds, np.inf, change.pitch, change.velocity])
+                sounding[change.pitch] = notes[-1]
+    for note in sounding.values():
+        note[1] = len(heard.onset) * hop_seconds
+    return np.array(notes, np.float64).reshape(-1, 4)
+
+
+def score(heard: Sequence[Heard], options: NoteDecoderOptions, spec: FeatureSpec, look_ahead_frames: int) -> Score:
+    """All shards counted together."""
+    n_played = n_found = n_matched = 0
+    late: list[np.ndarray] = []
+    played_pitches: list[np.ndarray] = []
+    matched_pitches: list[np.ndarray] = []
+    for shard in heard:
+        found, played = decode(shard, options, spec, look_ahead_frames), shard.notes.astype(np.float64)
+        pairs = np.array(_match(played, found), np.int64).reshape(-1, 2)
+        n_played, n_found, n_matched = n_played + len(played), n_found + len(found), n_matched + len(pairs)
+        late.append(found[pairs[:, 1], 0] - played[pairs[:, 0], 0])
+        played_pitches.append(played[:, 2])
+        matched_pitches.append(played[pairs[:, 0], 2])
+    precision, recall = n_matched / max(1, n_found), n_matched / max(1, n_played)
+    all_late, all_played, all_matched = (np.concatenate(part) for part in (late, played_pitches, matched_pitches))
+    registers = {}
+    for low, high in _REGISTERS:
+        n_there = int(((all_played >= low) & (all_played < high)).sum())
+        if n_there:
+            registers[f"{low}-{high - 1}"] = float(((all_matched >= low) & (all_matched < high)).sum() / n_there)
+    f1 = 2 * precision * recall / max(1e-9, precision + recall)
+    return Score(precision, recall, f1, float(np.median(all_late) * 1e3) if len(all_late) else 0.0, registers)
+
+
+# The options that matter, in the order they are tried, and what is tried for each.
+_CHOICES = {
+    "onset_threshold": (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
+    "retrigger_threshold": (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8),
+    "companion_threshold": (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65),
+    "frame_on": (0.0, 0.1, 0.2, 0.3, 0.4),
+    "refractory_frames": (3, 4, 5, 6, 8),
+}
+
+
+def choose_options(
+    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, rounds: int = 2
+) -> tuple[NoteDecoderOptions, Score]:
+    """The decoder options with the best F1, found one option at a time, and the onset bias taken off at the end.
+
+    To be called with held-out renderings only, never with the recordings a model is judged on.
+    """
+    options = best_plain(heard, spec, look_ahead_frames)[0]
+    best = score(heard, options, spec, look_ahead_frames)
+    for _ in range(rounds):
+        for name, values in _CHOICES.items():
+            for value in values:
+                tried = replace(options, **{name: value})
+                found = score(heard, tried, spec, look_ahead_frames)
+                if found.f1 > best.f1:
+                    options, best = tried, found
+    options = replace(options, onset_bias_seconds=round(-best.offset_ms / 1e3, 4))
+    return options, score(heard, options, spec, look_ahead_frames)
+
+
+def best_plain(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int) -> tuple[NoteDecoderOptions, Score]:
+    """One threshold for every onset, the best of a few: quick enough to be asked during training."""
+    tried = [
+        NoteDecoderOptions(onset_threshold=value, companion_threshold=value, retrigger_threshold=value)
+        for value in (0.3, 0.4, 0.5, 0.6)
+    ]
+    scores = [score(heard, options, spec, look_ahead_frames) for options in tried]
+    best = max(range(len(tried)), key=lambda i: scores[i].f1)
+    return tried[best], scores[best]
+
+
+def _match(played: np.ndarray, found: np.ndarray) -> list[tuple[int, int]]:
+    if not len(played) or not len(found):
+        return []
+    ends = [np.column_stack([notes[:, 0], np.maximum(notes[:, 1], notes[:, 0] + 0.01)]) for notes in (played, found)]
+    hertz = [mir_eval.util.midi_to_hz(notes[:, 2]) for notes in (played, found)]
+    return mir_eval.transcription.match_notes(
+        ends[0], hertz[0], ends[1], hertz[1], onset_tolerance=ONSET_TOLERANCE_SECONDS, offset_ratio=None
+    )
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: round(number, 4) for name, number in value.items()}
+    return round(float(value), 4)
