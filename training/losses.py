@@ -12,8 +12,8 @@ from torch.nn import functional as F
 @dataclass(frozen=True)
 class NotesLoss:
     """Binary cross-entropies, weighted. Onsets are rare (one frame and pitch in a thousand), so a missed one counts
-    more than a false one; velocity counts only where a note begins. The weights bring the parts, which are means over very
-    different numbers of answers, to about one scale."""
+    more than a false one; velocity counts only where a note begins. The weights bring the parts, which are means
+    over very different numbers of answers, to about one scale."""
 
     onset_weight: float = 10.0
     onset_positive: float = 2.0  # how much more a missed onset costs than a false one

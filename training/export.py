@@ -1,0 +1,210 @@
+"""From a checkpoint to a model the engine runs: NAME.onnx, its card NAME.json and golden frames NAME.npz.
+
+    ictus export notes --run runs/notes --data runs/notes_set --out models_onnx/notes.onnx
+
+The graph is one step: one frame of features and the state in; activations, 0 to 1, and the new state out. Before
+anything is written where the engine would look for it, ONNX Runtime, step by step on bound buffers, has to say what
+PyTorch says about the whole sequence. The three files are written beside and renamed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.models.card import MODELS_FOLDER, Card, card_path, sha256_of, write_card
+from engine.models.runner import Runner
+
+from .chunks import Shard, ShardSet
+from .labels import N_PITCHES
+from .nets.notes import NotesNet
+from .notes_features import NOTES_FEATURES
+from .scoring import Heard, Score, choose_options, listen
+
+OUTPUTS = ("onset", "frame", "velocity")
+OPSET = 17
+PARITY = 1e-4  # largest allowed difference of any activation; 1e-6 is usual
+GOLDEN_FRAMES = 120
+LICENCE = "Apache-2.0; trained on the material listed under training.data, each under its own licence"
+
+
+class ParityError(Exception):
+    """The exported graph does not say what the net says; nothing was written."""
+
+
+class OneStep(nn.Module):
+    """What the engine asks for: no batch, no time, no logits."""
+
+    def __init__(self, net: NotesNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, features: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        onset, frame, velocity, *state = self.net(features[:, None], *state)
+        return *(logits[:, 0].sigmoid() for logits in (onset, frame, velocity)), *state
+
+
+def export(
+    net: NotesNet, out: Path, shard: Shard, look_ahead_frames: int, papers: dict[str, Any], name: str | None = None
+) -> Card:
+    """Write `out` (an .onnx path), its card and its golden frames; returns the card.
+
+    `shard` is music to compare PyTorch and ONNX Runtime on; `papers` are the card's decoder, training, scores and
+    licence. ParityError where the two differ, and then nothing is written.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    net = net.eval()
+    with tempfile.TemporaryDirectory(prefix=f".{out.stem}-", dir=out.parent) as beside:
+        graph = Path(beside) / out.name
+        write_graph(net, graph)
+        card = Card(
+            name=name or out.stem,
+            kind="notes",
+            features=NOTES_FEATURES,
+            outputs={output: (1, N_PITCHES) for output in OUTPUTS},
+            states=dict(zip(net.state_names, (tuple(s.shape) for s in net.initial_state(1)), strict=True)),
+            look_ahead_frames=look_ahead_frames,
+            sha256=sha256_of(graph),
+            **papers,
+        )
+        check_parity(net, graph, card, shard)
+        write_card(card, graph)
+        write_golden(graph, card, shard)
+        # The card last: until it is there the engine refuses the new graph.
+        for path in (graph.with_suffix(".npz"), graph, card_path(graph)):
+            os.replace(path, out.parent / path.name)
+    return card
+
+
+def write_graph(net: NotesNet, path: Path) -> None:
+    state = net.initial_state(1)
+    features = torch.zeros(1, NOTES_FEATURES.n_channels, NOTES_FEATURES.n_bands)
+    with warnings.catch_warnings():
+        # The exporter by tracing is deprecated but needs no further package; the shapes it fixes are meant to be fixed.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            OneStep(net),
+            (features, *state),
+            str(path),
+            input_names=["features", *(f"{name}_in" for name in net.state_names)],
+            output_names=[*OUTPUTS, *(f"{name}_out" for name in net.state_names)],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def check_parity(net: NotesNet, graph: Path, card: Card, shard: Shard) -> None:
+    (expected,) = listen(net, [shard])
+    found = replay(graph, card, shard.features)
+    for name in OUTPUTS:
+        difference = float(np.abs(getattr(expected, name) - getattr(found, name)).max())
+        if not difference <= PARITY:
+            raise ParityError(
+                f"{name} differs by {difference:.2g} between PyTorch and ONNX Runtime; {PARITY} is allowed"
+            )
+
+
+def replay(graph: Path, card: Card, features: np.ndarray) -> Heard:
+    """What the engine's own runner says, frame by frame, from its zero state. `features` [n_frames, 2, 196]."""
+    runner = Runner(graph, card)
+    said = {name: np.zeros((len(features), N_PITCHES), np.float32) for name in OUTPUTS}
+    for k, frame in enumerate(features):
+        runner.features[0] = frame
+        runner.step()
+        for name in OUTPUTS:
+            said[name][k] = runner.outputs[name][0]
+    return Heard(**said, notes=np.zeros((0, 4), np.float32))
+
+
+def write_golden(graph: Path, card: Card, shard: Shard) -> None:
+    """The busiest stretch of `shard`, and what was said about it: anyone can replay it on another machine."""
+    onsets = np.sort(shard.notes[:, 0]) * NOTES_FEATURES.sample_rate / NOTES_FEATURES.hop_samples
+    n_within = np.searchsorted(onsets, onsets + GOLDEN_FRAMES) - np.arange(len(onsets)) if len(onsets) else [0]
+    first = int(max(0, onsets[np.argmax(n_within)] - 5)) if len(onsets) else 0
+    features = shard.features[first : first + GOLDEN_FRAMES].astype(np.float16)
+    said = replay(graph, card, features)
+    np.savez_compressed(graph.with_suffix(".npz"), features=features, **{name: getattr(said, name) for name in OUTPUTS})
+
+
+def papers_of(checkpoint: dict[str, Any], data: Path, scored: Score, options: dict[str, Any]) -> dict[str, Any]:
+    """What the card says about where the model came from and how good it is."""
+    knobs = checkpoint["knobs"]
+    manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
+    return {
+        "licence": LICENCE,
+        "decoder": options,
+        "training": {
+            "data": [
+                {"name": source["name"], "licence": source["licence"], "source": source["credit"]}
+                for source in manifest["sources"]
+            ],
+            "held_out_instruments": manifest["held_out"]["instruments"],
+            "set": manifest["set"],
+            "command": f"ictus train notes --minutes {knobs['minutes']:g} --seed {knobs['seed']}",
+            "knobs": knobs,
+            "steps": checkpoint["step"],
+            "hours": round(checkpoint["seconds"] / 3600, 3),
+            "machine": f"{platform.machine()}, {knobs['threads']} thread(s)",
+            "date": time.strftime("%Y-%m-%d"),
+            "commit": commit(),
+        },
+        "scores": {"valid": scored.to_dict()},
+    }
+
+
+def commit() -> str:
+    """The commit this is run from, marked where files differ from it; empty outside a repository."""
+    command = ("git", "describe", "--always", "--dirty", "--exclude", "*")
+    try:
+        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
+
+
+def load(checkpoint_path: Path) -> tuple[NotesNet, dict[str, Any]]:
+    """The averaged net of a checkpoint, and the checkpoint."""
+    checkpoint = torch.load(checkpoint_path, weights_only=True)
+    net = NotesNet(**checkpoint["knobs"]["net"])
+    net.load_state_dict(checkpoint["averaged"])
+    return net.eval(), checkpoint
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="ictus export notes", description="Choose the decoder on held-out renderings, then write the model."
+    )
+    parser.add_argument("--run", type=Path, default=Path("runs/notes"), help="folder of the training run")
+    parser.add_argument(
+        "--data", type=Path, default=Path("runs/notes_set"), help="folder with valid/ and manifest.json"
+    )
+    parser.add_argument("--out", type=Path, default=MODELS_FOLDER / "notes.onnx", help="(%(default)s)")
+    parser.add_argument("--shards", type=int, help="of valid/ to choose the decoder on; default all")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        net, checkpoint = load(options.run / "checkpoint.pt")
+        look_ahead_frames = checkpoint["knobs"]["look_ahead_frames"]
+        shards = list(ShardSet(options.data / "valid", limit=options.shards).shards.values())
+        chosen, scored = choose_options(listen(net, shards), NOTES_FEATURES, look_ahead_frames)
+        papers = papers_of(checkpoint, options.data, scored, chosen.to_dict())
+        export(net, options.out, shards[0], look_ahead_frames, papers)
+    except (OSError, ValueError, ParityError) as error:
+        parser.error(str(error))
+    print(f"{options.out}: valid F1 {scored.f1:.3f}, precision {scored.precision:.3f}, recall {scored.recall:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""What `ictus train NAME` and `ictus export NAME` call: one row a model, in the entry points `ictus.trainers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from . import export, train_notes
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Two command lines; each takes its arguments as a list of words."""
+
+    train: Callable[[Sequence[str]], None]
+    export: Callable[[Sequence[str]], None]
+
+
+notes = Trainer(train_notes.main, export.main)
