@@ -1,0 +1,203 @@
+"""Laws of the ring: the n-th frame out is the n-th in, or silence in its stead; nothing else, whatever happens."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from engine.atomics import load_acquire, store_release
+from engine.ring import (
+    HEAD_WORDS,
+    LOGGED,
+    N_CHANNELS,
+    N_GAPS,
+    TAKEN,
+    UNLOGGED,
+    USER_COUNTERS,
+    WRITTEN,
+    Ring,
+    ring_read,
+    ring_write,
+)
+
+LARGEST_EXACT = 1 << 24  # float32 counts to here
+WORDS = {"from zero": 0, "past int32": 2**31 - 5, "past float64": 2**53 - 3}
+
+
+def frames(start: int, n: int, n_channels: int) -> np.ndarray:
+    """Frame i holds i + 1 (never silence) and, in channel c, c / 64 more."""
+    count = np.arange(start, start + n, dtype=np.float32)[:, None] + 1
+    return count + np.arange(n_channels, dtype=np.float32) / 64
+
+
+class PlainRing:
+    """The same in lists: what went in, with None for what found no room."""
+
+    def __init__(self, capacity_frames: int) -> None:
+        self.capacity_frames, self.n_held = capacity_frames, 0
+        self.timeline: list[int | None] = []
+        self.n_pending = 0  # dropped at the end, with nothing after them yet
+        self.n_in = 0
+
+    def write(self, n: int) -> int:
+        n_taken = min(n, self.capacity_frames - self.n_held)
+        if n_taken:
+            self.timeline += [None] * self.n_pending
+            self.n_pending = 0
+        self.timeline += range(self.n_in, self.n_in + n_taken)
+        self.n_pending += n - n_taken
+        self.n_held += n_taken
+        self.n_in += n
+        return n_taken
+
+    def read(self, n: int) -> list[int | None]:
+        out, self.timeline = self.timeline[:n], self.timeline[n:]
+        self.n_held -= sum(frame is not None for frame in out)
+        return out
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    capacity_log2=st.integers(0, 6),
+    n_channels=st.sampled_from([1, 2, 3, 64]),
+    start=st.sampled_from(list(WORDS.values())),
+    steps=st.lists(st.tuples(st.booleans(), st.integers(0, 150)), max_size=60),
+)
+def test_it_does_what_lists_would_do(capacity_log2, n_channels, start, steps):
+    ring, plain = Ring(n_channels, 1 << capacity_log2), PlainRing(1 << capacity_log2)
+    ring.head[WRITTEN] = ring.head[TAKEN] = start
+    for is_write, n in steps:
+        if is_write:
+            assert ring.write(frames(plain.n_in, n, n_channels)) == plain.write(n)
+        else:
+            out = np.full((n, n_channels), -1, np.float32)
+            expected = plain.read(n)
+            assert ring.read(out) == len(expected)
+            lines = [np.zeros(n_channels) if i is None else frames(i, 1, n_channels)[0] for i in expected]
+            np.testing.assert_array_equal(out[: len(expected)], np.reshape(lines, (-1, n_channels)))
+            assert (out[len(expected) :] == -1).all(), "wrote past what it returned"
+    assert ring.dropped_frames == plain.n_in - plain.n_held - (ring.head[TAKEN] - start)
+
+
+def test_more_gaps_than_the_log_holds_cost_frames_but_never_the_count():
+    ring, n_in = Ring(1, 4 * N_GAPS), 0
+    out = np.zeros((1, 1), np.float32)
+    heard: list[float] = []
+
+    def write(n: int) -> None:
+        nonlocal n_in
+        ring.write(frames(n_in, n, 1))
+        n_in += n
+
+    write(ring.capacity_frames + 1)
+    for _ in range(2 * N_GAPS):  # room for one, and two come: a gap each time, long before the reader reaches the first
+        assert ring.read(out) == 1
+        heard.append(float(out[0, 0]))
+        write(2)
+    assert ring.head[LOGGED] == N_GAPS, "the log was never full"
+    out = np.zeros((n_in, 1), np.float32)
+    for _ in range(2):
+        heard += list(out[: ring.read(out), 0])
+        write(1)  # closes the gap that was open
+    heard += list(out[: ring.read(out), 0])
+    assert len(heard) == n_in
+    right = np.array(heard) == np.arange(n_in) + 1
+    assert (np.array(heard)[~right] == 0).all()
+    assert (~right).sum() == ring.dropped_frames > N_GAPS
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_two_native_threads_lose_and_invent_nothing(n_channels):
+    """Millions of frames, blocks of random size, many times around; every 16th block is bigger than the ring."""
+    n_frames, capacity = 4_000_000, 512
+    ring = Ring(n_channels, capacity)
+    verdict = np.zeros(4, np.int64)
+    writer = threading.Thread(target=_write_many, args=(ring.head, ring._samples, n_frames, capacity))
+    reader = threading.Thread(target=_read_many, args=(ring.head, ring._samples, verdict))
+    writer.start(), reader.start()
+    writer.join(60), reader.join(60)
+    n_right, n_silent, n_wrong, _ = verdict
+    assert n_wrong == 0
+    assert n_silent == ring.dropped_frames - ring.head[UNLOGGED] > 0
+    assert n_right + n_silent + ring.head[UNLOGGED] == n_frames
+    assert n_right > n_frames // 4, "nearly nothing came through"
+
+
+DONE = USER_COUNTERS  # a word of the head that the ring leaves alone
+
+
+@njit(nogil=True)
+def _write_many(head, samples, n_frames, capacity):
+    n_channels = head[N_CHANNELS]
+    block = np.zeros(4 * capacity * n_channels, np.float32)
+    n_in, n_blocks, seed = 0, 0, 12345
+    while n_in < n_frames:
+        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+        n_blocks += 1
+        hasty = n_blocks % 16 == 0
+        n = min(n_frames - n_in, 2 * capacity + seed % capacity if hasty else 1 + seed % (capacity // 2))
+        for i in range(n):
+            for c in range(n_channels):
+                block[i * n_channels + c] = (n_in + i) % (LARGEST_EXACT - 64) + 1 + c
+        while not hasty and capacity - (head[WRITTEN] - load_acquire(head, TAKEN)) < n:
+            pass
+        ring_write(head, samples, block, n)
+        n_in += n
+    store_release(head, DONE, 1)
+
+
+@njit(nogil=True)
+def _read_many(head, samples, verdict):
+    n_channels = head[N_CHANNELS]
+    out = np.zeros(700 * n_channels, np.float32)
+    n_out, seed = 0, 54321
+    while True:
+        done = load_acquire(head, DONE)
+        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+        n = ring_read(head, samples, out[: (1 + seed % 700) * n_channels])
+        for i in range(n):
+            n_right, n_silent = 0, 0
+            for c in range(n_channels):
+                value = out[i * n_channels + c]
+                n_right += value == (n_out + i) % (LARGEST_EXACT - 64) + 1 + c
+                n_silent += value == 0.0
+            verdict[0 if n_right == n_channels else 1 if n_silent == n_channels else 2] += 1
+        n_out += n
+        if n == 0 and done:
+            break
+
+
+def test_the_counters_of_the_two_sides_share_no_cache_line():
+    ring = Ring(2, 100)
+    assert ring.address % 128 == 0
+    assert len({8 * word // 128 for word in (WRITTEN, TAKEN, USER_COUNTERS, HEAD_WORDS)}) == 4
+
+
+def test_a_second_ring_over_the_same_buffer_is_the_same_ring():
+    ring = Ring(2, 100)
+    other = Ring.over(ring._buffer)
+    assert (other.capacity_frames, other.n_channels) == (128, 2)
+    ring.write(frames(0, 5, 2))
+    out = np.zeros((9, 2), np.float32)
+    assert other.read(out) == 5
+    np.testing.assert_array_equal(out[:5], frames(0, 5, 2))
+    assert ring.read(out) == 0
+
+
+@pytest.mark.parametrize(("n_channels", "capacity"), [(0, 8), (2, 0)])
+def test_an_impossible_ring_is_refused(n_channels, capacity):
+    with pytest.raises(ValueError, match="1 or more"):
+        Ring(n_channels, capacity)
+
+
+def test_blocks_of_another_shape_are_refused():
+    ring = Ring(2, 8)
+    with pytest.raises(ValueError, match="frames, 2"):
+        ring.write(np.zeros((4, 3), np.float32))
+    with pytest.raises(ValueError, match="C order"):
+        ring.read(np.zeros((2, 4), np.float32).T)
