@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import Progress
@@ -11,7 +12,7 @@ from rich.progress import Progress
 from training.render import render_set
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.render", description=render_set.__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with instruments/, midi/ and rir/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the set; an unfinished one is continued")
@@ -19,7 +20,7 @@ def main() -> int:
     parser.add_argument("--valid-hours", type=float, help="of validation audio; default a twentieth of --hours")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     try:
         with Progress() as bar:
             task = bar.add_task("rendering", total=None)
@@ -35,6 +36,9 @@ def main() -> int:
     except (ValueError, OSError) as error:
         print(f"render: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("render: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     for split, counts in manifest["splits"].items():
         print(f"{split}: {counts['shards']} shards, {counts['hours']} h, {counts['notes']} notes")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -73,10 +74,14 @@ def render_set(
             progress(done, len(jobs))
     elif jobs:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the workers import numpy: one thread each
-        with ProcessPoolExecutor(workers, get_context("spawn"), start_worker, setup) as pool:
-            for done, finished in enumerate(as_completed([pool.submit(make_shard, *job) for job in jobs]), 1):
-                finished.result()
-                progress(done, len(jobs))
+        with ProcessPoolExecutor(workers, get_context("spawn"), start_worker_process, setup) as pool:
+            try:
+                for done, finished in enumerate(as_completed([pool.submit(make_shard, *job) for job in jobs]), 1):
+                    finished.result()
+                    progress(done, len(jobs))
+            except BaseException:  # a shard failed, or someone pressed Ctrl-C: the others finish theirs, no more
+                pool.shutdown(cancel_futures=True)
+                raise
     return write_manifest(data, out, spec, bank_names)
 
 
@@ -117,6 +122,11 @@ WORKER: list[Worker] = []  # one per process, put there by start_worker
 def start_worker(data: Path, out: Path, bank_names: list[str], spec: SetSpec) -> None:
     banks = {name: SampleBank.open(out / "banks" / name) for name in bank_names}
     WORKER[:] = [Worker(out, spec, load_kit(data, banks, NOTES_FEATURES.sample_rate))]
+
+
+def start_worker_process(data: Path, out: Path, bank_names: list[str], spec: SetSpec) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for them
+    start_worker(data, out, bank_names, spec)
 
 
 def make_shard(split: str, index: int) -> None:
