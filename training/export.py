@@ -96,7 +96,7 @@ def write_graph(net: NotesNet, path: Path) -> None:
         # The exporter by tracing is deprecated but needs no further package; the shapes it fixes are meant to be fixed.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            OneStep(net),
+            OneStep(net).eval(),  # the exporter gives every module back in the mode it found this one in
             (features, *state),
             str(path),
             input_names=["features", *(f"{name}_in" for name in net.state_names)],

@@ -1,0 +1,253 @@
+"""Laws of the notes net and its training: the future changes nothing, pieces equal the whole, a kill costs nothing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from engine.decode.notes import NoteDecoderOptions
+from training import train_notes
+from training.chunks import SILENCE, Disguise, ShardSet, draw_batch
+from training.labels import LOOK_AHEAD_FRAMES, targets
+from training.nets.notes import NotesNet
+from training.notes_features import NOTES_FEATURES
+from training.scoring import Heard, best_plain, choose_options, decode, score
+from training.train_notes import Knobs, train
+
+SMALL = {"n_first": 4, "n_second": 4, "n_narrow": 3, "n_pitch": 6, "n_hidden": 8}
+EXACT = 1e-5  # float32 sums in another order
+KNOBS = Knobs(
+    steps=6, batch=2, chunk_frames=40, warm_up_frames=5, validate_minutes=1e9, checkpoint_minutes=0.0, net=SMALL
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def net():
+    """With statistics and biases that are not those of a newborn, so that every term counts."""
+    torch.manual_seed(5)
+    net = NotesNet(**SMALL)
+    for name, value in net.state_dict().items():
+        if "norm" in name or "register" in name:
+            value.copy_(torch.rand_like(value.float()) + 0.5)
+    return net.eval()
+
+
+def music(n_frames, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).uniform(-1, 2, (1, n_frames, 2, 196)).astype(np.float32))
+
+
+def answer(net, features, state=None):
+    with torch.no_grad():
+        onset, frame, velocity, *state = net(features, *(state or net.initial_state(len(features))))
+    return torch.stack([onset, frame, velocity]).numpy(), state
+
+
+def assert_same(actual, expected):
+    assert np.ptp(expected) > 100 * EXACT, "nothing to compare"
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=EXACT)
+
+
+def write_shards(folder, n_shards=2, seconds=2.0, seed=0):
+    """Shards whose features show the notes: bright where a pitch sounds."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(n_shards):
+        notes = steady_notes(rng, seconds)
+        sounding = targets(notes, 0, round(seconds * 100), NOTES_FEATURES, 0).frame
+        features = rng.normal(-0.5, 0.1, (len(sounding), 2, 196)).astype(np.float32)
+        features[:, :, 1:177:2] += 2.0 * sounding[:, None]
+        np.savez(folder / f"{seed}{index:04d}.npz", features=features.astype(np.float16), notes=notes)
+
+
+def steady_notes(rng, seconds):
+    onset = np.arange(0.1, seconds - 0.3, 0.15) + rng.uniform(0, 0.01)
+    pitch = rng.integers(30, 100, len(onset))
+    return np.column_stack([onset, onset + 0.1, pitch, rng.integers(30, 120, len(onset))]).astype(np.float32)
+
+
+@pytest.fixture
+def data(tmp_path):
+    write_shards(tmp_path / "set" / "train")
+    write_shards(tmp_path / "set" / "valid", n_shards=1, seed=1)
+    return tmp_path / "set"
+
+
+@pytest.mark.parametrize("changed_frame", [1, 12, 29])
+def test_the_future_changes_nothing_in_the_past(net, changed_frame):
+    features = music(30)
+    before, _ = answer(net, features)
+    features[:, changed_frame:] += 1.0
+    after, _ = answer(net, features)
+    assert_same(after[:, :, :changed_frame], before[:, :, :changed_frame])
+    assert (np.abs(after - before)[:, :, changed_frame] > EXACT).any()
+
+
+@pytest.mark.parametrize("pieces", [[1] * 30, [7, 1, 13, 9], [2, 28], [29, 1]])
+def test_a_stream_in_pieces_of_any_length_is_answered_as_a_whole(net, pieces):
+    features = music(30)
+    whole, state_of_whole = answer(net, features)
+    state, parts = None, []
+    for piece in torch.split(features, pieces, dim=1):
+        part, state = answer(net, piece, state)
+        parts.append(part)
+    assert_same(np.concatenate(parts, axis=2), whole)
+    for found, expected in zip(state, state_of_whole, strict=True):
+        assert_same(found.numpy(), expected.numpy())
+
+
+def test_streams_in_one_batch_do_not_hear_each_other(net):
+    features = torch.cat([music(20, seed) for seed in range(3)])
+    together, _ = answer(net, features)
+    for row in range(3):
+        alone, _ = answer(net, features[row : row + 1])
+        assert_same(together[:, row : row + 1], alone)
+
+
+def test_a_run_killed_and_started_again_ends_as_if_it_had_not_been(data, tmp_path, monkeypatch):
+    train(data, tmp_path / "whole", KNOBS)
+    plain_step, done = train_notes.step, []
+
+    def step_until_killed(run, shards):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(run.step)
+        return plain_step(run, shards)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_notes, "step", step_until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(data, tmp_path / "killed", KNOBS)
+    halfway = torch.load(tmp_path / "killed" / "checkpoint.pt", weights_only=True)
+    assert halfway["step"] == 3
+    train(data, tmp_path / "killed", KNOBS)
+
+    whole, resumed = (torch.load(tmp_path / run / "checkpoint.pt", weights_only=True) for run in ("whole", "killed"))
+    assert resumed["step"] == whole["step"] == 6
+    for part in ("net", "averaged"):
+        for name, value in whole[part].items():
+            torch.testing.assert_close(resumed[part][name], value, rtol=0, atol=0)
+    assert not torch.equal(halfway["net"]["answer.weight"], whole["net"]["answer.weight"])
+
+
+def test_a_run_with_other_knobs_is_not_gone_on_with(data, tmp_path):
+    knobs = dataclasses.replace(KNOBS, steps=1)
+    train(data, tmp_path / "run", knobs)
+    with pytest.raises(ValueError, match="other knobs"):
+        train(data, tmp_path / "run", dataclasses.replace(knobs, seed=2))
+
+
+def test_it_learns(data, tmp_path, capsys):
+    plain = dataclasses.replace(Disguise(), gain_db=0.0, tilt_db=0.0, ripple_db=0.0, noise_share=0.0)
+    knobs = dataclasses.replace(
+        KNOBS,
+        steps=60,
+        log_steps=5,
+        checkpoint_minutes=1e9,
+        learning_rate_rise_steps=1,
+        learning_rate=1e-2,
+        disguise=plain,
+    )
+    train(data, tmp_path / "run", knobs)
+    onset_losses = [
+        float(line.split(" onset ")[1].split()[0]) for line in capsys.readouterr().out.splitlines() if " onset " in line
+    ]
+    assert len(onset_losses) == 12
+    assert onset_losses[-1] < 0.7 * onset_losses[0]
+
+
+def test_an_empty_folder_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "train").mkdir()
+    with pytest.raises(ValueError, match="there are no .npz shards"):
+        train(tmp_path, tmp_path / "run", KNOBS)
+    with pytest.raises(SystemExit):
+        train_notes.main(["--data", str(tmp_path), "--out", str(tmp_path / "run")])
+
+
+def test_shards_that_arrive_later_are_taken_in(tmp_path):
+    write_shards(tmp_path, n_shards=1)
+    shards = ShardSet(tmp_path)
+    before = shards.n_frames
+    write_shards(tmp_path, n_shards=2, seed=7)
+    shards.refresh()
+    assert shards.n_frames == 3 * before > 0
+
+
+def test_what_is_drawn_is_music_and_its_own_labels(tmp_path):
+    write_shards(tmp_path)
+    rng = np.random.default_rng(0)
+    features, asked = draw_batch(ShardSet(tmp_path), rng, 4, 60, NOTES_FEATURES, 0)
+    assert asked.frame.any()
+    bright = features[:, :, 0, 1:177:2] > 0.75
+    np.testing.assert_array_equal(bright, asked.frame > 0)
+
+
+def test_beyond_the_end_of_a_short_shard_is_silence(tmp_path):
+    write_shards(tmp_path, n_shards=1, seconds=2.0)
+    features, asked = draw_batch(ShardSet(tmp_path), np.random.default_rng(0), 1, 250, NOTES_FEATURES, 3)
+    assert (features[0, 200:] == np.float32(SILENCE)).all() and (features[0, :200] > SILENCE).all()
+    assert not asked.onset[0, 210:].any()
+
+
+def test_a_disguise_keeps_values_in_range_and_changes_level():
+    rng = np.random.default_rng(0)
+    plain = rng.uniform(SILENCE, 2.0, (50, 2, 196)).astype(np.float32)
+    shifts = []
+    for _ in range(50):
+        features = plain.copy()
+        Disguise().apply(features, rng)
+        assert np.isfinite(features).all() and features.min() >= np.float32(SILENCE) and features.dtype == np.float32
+        shifts.append(features[plain > 1.0].mean() - plain[plain > 1.0].mean())
+    assert 0.1 < np.std(shifts) < 0.6
+    features = plain.copy()
+    Disguise(gain_db=0.0, tilt_db=0.0, ripple_db=0.0, noise_share=0.0).apply(features, rng)
+    np.testing.assert_array_equal(features, plain)
+
+
+def heard_perfectly(seed=0, seconds=6.0):
+    notes = steady_notes(np.random.default_rng(seed), seconds)
+    return Heard(*targets(notes, 0, round(seconds * 100), NOTES_FEATURES, LOOK_AHEAD_FRAMES), notes)
+
+
+def test_labels_decoded_by_the_engine_are_the_notes_again():
+    heard = heard_perfectly()
+    found = decode(heard, NoteDecoderOptions(), NOTES_FEATURES, LOOK_AHEAD_FRAMES)
+    assert len(found) == len(heard.notes) > 30
+    np.testing.assert_array_equal(found[:, 2:], heard.notes[:, 2:])
+    assert np.abs(found[:, :2] - heard.notes[:, :2]).max() < 0.03
+    assert score([heard], NoteDecoderOptions(), NOTES_FEATURES, LOOK_AHEAD_FRAMES).f1 == 1.0
+
+
+def test_the_score_counts_what_is_there_and_where():
+    heard = heard_perfectly()
+    options = NoteDecoderOptions()
+    late = score([heard], dataclasses.replace(options, onset_bias_seconds=0.07), NOTES_FEATURES, LOOK_AHEAD_FRAMES)
+    assert late.f1 < 0.1
+    bass = heard.notes[:, 2] < 48
+    assert 0 < bass.sum() < len(bass)
+    deaf = heard._replace(onset=heard.onset * (np.arange(88) >= 48 - 21))
+    heard_less = score([deaf], options, NOTES_FEATURES, LOOK_AHEAD_FRAMES)
+    assert heard_less.precision == 1.0 and heard_less.recall == pytest.approx(1 - bass.mean())
+    assert heard_less.register_recall["36-47"] == 0.0 and heard_less.register_recall["48-59"] == 1.0
+
+
+def test_chosen_options_are_never_worse_than_plain_ones_and_take_the_bias_off():
+    heard = heard_perfectly()
+    rng = np.random.default_rng(1)
+    blurred = heard._replace(
+        onset=np.clip(heard.onset * 0.6 + rng.uniform(0, 0.35, heard.onset.shape), 0, 1).astype(np.float32)
+    )
+    shifted = blurred._replace(notes=blurred.notes + np.array([0.02, 0.02, 0, 0], np.float32))
+    _, plain = best_plain([shifted], NOTES_FEATURES, LOOK_AHEAD_FRAMES)
+    options, chosen = choose_options([shifted], NOTES_FEATURES, LOOK_AHEAD_FRAMES, rounds=1)
+    assert chosen.f1 >= plain.f1 > 0.5
+    assert options.onset_bias_seconds == pytest.approx(0.02, abs=0.006)
+    assert abs(chosen.offset_ms) < 1.0
