@@ -5,14 +5,14 @@ from __future__ import annotations
 import select
 import socket
 
-from pythonosc.osc_packet import OscPacket, ParseError
+from bridges.osc_packet import MAX_PACKET_BYTES, Message, PacketError, decode
 
-_BUFFER_BYTES = 1 << 20
-_MOST_DATAGRAMS = 1000  # a poll
+_BUFFER_BYTES = 1 << 20  # what the system keeps for us between two polls
+_MOST_PACKETS = 1000  # in one poll
 
 
 class OscReceiver:
-    """`port` 0: any free one; read `port` for which. Time tags are not waited for."""
+    """`port` 0: any free one; read `port` for which."""
 
     def __init__(self, port: int = 0) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -22,20 +22,16 @@ class OscReceiver:
         self.port: int = self._socket.getsockname()[1]
         self.n_malformed = 0
 
-    def poll(self, timeout_seconds: float) -> list[tuple[str, list]]:
-        """Messages that have arrived, as (address, arguments); waits for the first, and no longer than given."""
-        messages: list[tuple[str, list]] = []
+    def poll(self, timeout_seconds: float) -> list[Message]:
+        """Messages that have arrived, in order; waits for the first, and no longer than `timeout_seconds`."""
+        messages: list[Message] = []
         select.select([self._socket], [], [], timeout_seconds)
-        for _ in range(_MOST_DATAGRAMS):
+        for _ in range(_MOST_PACKETS):
             try:
-                datagram = self._socket.recv(65_536)
+                messages += decode(self._socket.recv(MAX_PACKET_BYTES + 1))
             except BlockingIOError:
                 break
-            except ConnectionError:  # Windows reports others' closed ports here
-                continue
-            try:
-                messages += [(timed.message.address, timed.message.params) for timed in OscPacket(datagram).messages]
-            except (ParseError, ValueError, IndexError):
+            except (PacketError, OSError):  # OSError: Windows, where a packet is larger than we read
                 self.n_malformed += 1
         return messages
 

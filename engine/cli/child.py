@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import Any, TextIO
 
-from engine.cli.errors import OK, explain
+from engine.cli.errors import OK, CliError, explain
 
 
 def main() -> int:
@@ -34,7 +34,10 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
     from engine.build import build_session
     from engine.config import Config
 
-    session = build_session(Config.from_dict(request["config"]))
+    try:
+        session = build_session(Config.from_dict(request["config"]))
+    except ValueError as error:  # an option out of its range; stages and bridges say which
+        raise CliError(str(error)) from error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: session.stop())
     threading.Thread(target=_until_stdin_ends, args=(session.stop,), daemon=True).start()
@@ -43,10 +46,11 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
         limit.daemon = True
         limit.start()
     names = [lane.name for lane in session.lanes]
-    _tell(channel, "listening", {"sources": names, "sample_rate": session.source.sample_rate})
+    news = {"sources": names, "sample_rate": session.source.sample_rate, "latency_ms": session.latency_ms()}
+    _tell(channel, "listening", news)
     session.run()
     warning = getattr(session.source, "warning", "")
-    return {"status": session.status(), "latency_ms": session.latency_ms(), "warning": warning}
+    return {"status": session.status(), "warning": warning}
 
 
 def _until_stdin_ends(then: Any) -> None:

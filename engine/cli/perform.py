@@ -37,18 +37,18 @@ def perform(tables: dict[str, Any], seconds: float | None) -> None:
         engine = EngineProcess({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
         stack.callback(engine.kill)
         listening = _wait(engine, asked, "listening")
-        scene = Scene(listening["sources"])
+        scene = Scene(listening["sources"], listening["latency_ms"])
         console.print(f"Listening to {', '.join(scene.sources)} at {listening['sample_rate']} Hz.")
         view = stack.enter_context(Screen(scene, console) if console.is_terminal else Lines(scene))
         ended = None
         while ended is None:
             asked.pass_on(engine)
-            for address, arguments in receiver.poll(POLL_SECONDS):
-                scene.hear(address, arguments)
+            for message in receiver.poll(POLL_SECONDS):
+                scene.hear(*message)
             view.draw()
             ended = engine.poll(0.0)
-        for address, arguments in receiver.poll(0.0):
-            scene.hear(address, arguments)
+        for message in receiver.poll(0.0):
+            scene.hear(*message)
     console.print(summary(scene, ended))
 
 

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from engine.cli.errors import BUG, CliError
+from engine.cli.errors import CliError
 
 _END_SECONDS = 15.0  # to end its notes and close its files
 
@@ -56,7 +56,11 @@ class EngineProcess:
         if news["state"] == "died":
             code = self._process.wait()
             cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            raise CliError(f"the engine's process died ({cause}); what it last said is in {self._log_path}", BUG)
+            last_words = Path(self._log_path)
+            if last_words.stat().st_size:
+                raise CliError(f"the engine's process died ({cause}); what it last said is in {last_words}")
+            self._clear_up()
+            raise CliError(f"the engine's process died ({cause})")
         if news["state"] == "ended":
             self._clear_up()
         return news

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
-RECENT = 10  # events kept in sight
+KEPT_LINES = 1000
 SILENCE_DB = -120.0
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
@@ -25,17 +26,79 @@ class SourceView:
     peak_db: float = SILENCE_DB
     sounding: dict[int, int] = field(default_factory=dict)  # note id -> pitch
     struck_seconds: float = float("-inf")  # monotonic time of the last strike
-    strength: float = 0.0  # of that strike, 0 to 1
     n_notes: int = 0
     n_strikes: int = 0
-    lowest: int = 128
+    lowest: int = 128  # pitches heard
     highest: int = -1
 
 
 class Scene:
-    """Tell it every message; read its fields."""
+    """Tell it every message; read its fields. `latency_ms`: declared, by stage."""
 
-    def __init__(self, sources: list[str]) -> None:
+    def __init__(self, sources: list[str], latency_ms: dict[str, float]) -> None:
         self.sources = {name: SourceView() for name in sources}
+        self.latency_ms = latency_ms
         self.status: dict[str, float] = {}
-        self.recent: deque[str] = deque(maxlen=RECENT)  # lines for people, the newest last
+        self.recent: deque[str] = deque(maxlen=KEPT_LINES)  # lines for people, the newest last
+        self.n_lines = 0  # ever
+        self.faults: list[str] = []
+        self._started_seconds = time.monotonic()
+        self._hearers = {
+            "/ictus/note": self._note,
+            "/ictus/notes/off": self._all_notes_off,
+            "/ictus/strike": self._strike,
+            "/ictus/level": self._level,
+            "/ictus/cue": self._cue,
+            "/ictus/fault": self._fault,
+            "/ictus/status": self.status.__setitem__,
+        }
+
+    def hear(self, address: str, arguments: list) -> None:
+        """One OSC message; one that is not for us, or comes from no source of ours, is passed over."""
+        hearer = self._hearers.get(address)
+        if hearer is not None:
+            hearer(*arguments)
+
+    def _note(
+        self, source: str, pitch: int, velocity: int, confidence: float, late_ms: float, note_id: int, strike_id: int
+    ) -> None:
+        view = self.sources.get(source)
+        if view is None:
+            return
+        if velocity == 0:
+            view.sounding.pop(note_id, None)
+            return
+        view.sounding[note_id] = pitch
+        view.n_notes += 1
+        view.lowest, view.highest = min(view.lowest, pitch), max(view.highest, pitch)
+        self._say(source, f"note {note_name(pitch)}, velocity {velocity}, {late_ms:.0f} ms late")
+
+    def _all_notes_off(self, source: str, reason: str) -> None:
+        if source in self.sources:
+            self.sources[source].sounding.clear()
+            self._say(source, f"all notes off: {reason}")
+
+    def _strike(
+        self, source: str, state: str, strength: float, confidence: float, late_ms: float, strike_id: int
+    ) -> None:
+        view = self.sources.get(source)
+        if view is None or state != "tentative":
+            return
+        view.struck_seconds = time.monotonic()
+        view.n_strikes += 1
+        self._say(source, f"strike, strength {strength:.2f}, {late_ms:.0f} ms late")
+
+    def _level(self, source: str, rms_db: float, peak_db: float) -> None:
+        if source in self.sources:
+            self.sources[source].rms_db, self.sources[source].peak_db = rms_db, peak_db
+
+    def _cue(self, source: str, name: str, late_ms: float) -> None:
+        self._say(source, f"cue {name}")
+
+    def _fault(self, source: str, where: str, message: str) -> None:
+        self.faults.append(message)
+        self._say(source, f"fault: {message}")
+
+    def _say(self, source: str, what: str) -> None:
+        self.recent.append(f"{time.monotonic() - self._started_seconds:8.2f}  {source}  {what}")
+        self.n_lines += 1

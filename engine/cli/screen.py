@@ -12,6 +12,8 @@ from rich.text import Text
 
 from engine.cli.scene import Scene, SourceView, note_name
 
+DRAW_SECONDS = 0.05
+RECENT_LINES = 8
 METER_CELLS = 24
 QUIETEST_DB, LOUD_DB, HOT_DB = -60.0, -12.0, -3.0
 FLASH_SECONDS = 0.15  # how long a strike stays lit
@@ -23,6 +25,7 @@ class Screen:
     def __init__(self, scene: Scene, console: Console) -> None:
         self._scene = scene
         self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._next_seconds = 0.0
 
     def __enter__(self) -> Screen:
         self._live.start()
@@ -32,7 +35,10 @@ class Screen:
         self._live.stop()
 
     def draw(self) -> None:
-        self._live.update(picture(self._scene, time.monotonic()), refresh=True)
+        now = time.monotonic()
+        if now >= self._next_seconds:
+            self._next_seconds = now + DRAW_SECONDS
+            self._live.update(picture(self._scene, now), refresh=True)
 
 
 class Lines:
@@ -48,8 +54,8 @@ class Lines:
         self.draw()
 
     def draw(self) -> None:
-        new = self._scene.n_lines - self._n_shown
-        for line in list(self._scene.recent)[-new:] if new else []:
+        n_new = min(self._scene.n_lines - self._n_shown, len(self._scene.recent))
+        for line in list(self._scene.recent)[len(self._scene.recent) - n_new :]:
             print(line, flush=True)
         self._n_shown = self._scene.n_lines
 
@@ -69,16 +75,21 @@ def picture(scene: Scene, now_seconds: float) -> RenderableType:
             str(view.n_notes),
             str(view.n_strikes),
         )
-    recent = Text("\n".join(scene.recent), "dim")
-    return Group(table, Text(ledger(scene)), recent, Text("Ctrl-C ends", "dim"))
+    recent = Text("\n".join(list(scene.recent)[-RECENT_LINES:]), "dim")
+    return Group(table, Text(numbers(scene)), Text(ledger(scene)), recent, Text("Ctrl-C ends", "dim"))
 
 
 def ledger(scene: Scene) -> str:
-    """One line of numbers: how late, how loaded, what was lost."""
+    """Where the time goes: measured from sound to message, and what the stages declare."""
+    number = defaultdict(float, scene.status)
+    declared = ", ".join(f"{stage} {ms:.1f}" for stage, ms in scene.latency_ms.items())
+    return f"sound to message: median {number['late_p50_ms']:.0f} ms, p99 {number['late_p99_ms']:.0f} ms; declared: {declared}"
+
+
+def numbers(scene: Scene) -> str:
     number = defaultdict(float, scene.status)
     return (
-        f"{number['seconds']:.1f} s   late {number['late_p50_ms']:.0f} ms (p99 {number['late_p99_ms']:.0f})   "
-        f"load {100 * number['load']:.0f} %   xruns {number['xruns']:.0f}   "
+        f"{number['seconds']:.1f} s   load {100 * number['load']:.0f} %   xruns {number['xruns']:.0f}   "
         f"lost {number['dropped_frames']:.0f} frames, {number['dropped_events']:.0f} events"
     )
 

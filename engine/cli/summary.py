@@ -19,16 +19,15 @@ LOSSES = {
 
 
 def summary(scene: Scene, ended: dict[str, Any]) -> str:
-    """`ended`: the engine's last word, with `status`, `latency_ms` and `warning`."""
+    """`ended`: the engine's last word, with `status` and `warning`."""
     status = ended["status"]
     lines = [f"Listened for {status['seconds']:.1f} s: {status['notes']:.0f} notes, {status['strikes']:.0f} strikes."]
     for name, view in scene.sources.items():
         span = f" from {note_name(view.lowest)} to {note_name(view.highest)}" if view.n_notes else ""
         lines.append(f"  {name}: {view.n_notes} notes{span}, {view.n_strikes} strikes")
-    lines.append(
-        f"From sound to message: median {status['late_p50_ms']:.0f} ms, p99 {status['late_p99_ms']:.0f} ms. "
-        f"Declared: {', '.join(f'{stage} {ms:.1f} ms' for stage, ms in ended['latency_ms'].items())}."
-    )
+    declared = ", ".join(f"{stage} {ms:.1f}" for stage, ms in scene.latency_ms.items())
+    measured = f"median {status['late_p50_ms']:.0f} ms, p99 {status['late_p99_ms']:.0f} ms"
+    lines.append(f"From sound to message: {measured}; the stages declare (ms): {declared}.")
     losses = [f"{status[key]:.0f} {words}" for key, words in LOSSES.items() if status.get(key)]
     lost = f"Counted: {'; '.join(losses)}." if losses else "Nothing was lost."
     lines.append(f"Load {100 * status['load']:.0f} %. {lost}")

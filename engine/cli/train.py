@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ def train(context: typer.Context, name: Name = "") -> None:
     if name in ("", "-h", "--help"):
         _teach(context)
     else:
-        _trainer(name).train(context.args)
+        _obey(_trainer(name).train, context.args)
 
 
 def export(context: typer.Context, name: Name = "") -> None:
@@ -33,11 +34,11 @@ def export(context: typer.Context, name: Name = "") -> None:
     if name in ("", "-h", "--help"):
         _teach(context)
     else:
-        _trainer(name).export(context.args)
+        _obey(_trainer(name).export, context.args)
 
 
 def _trainer(name: str) -> Any:
-    """A module with train(arguments) and export(arguments)."""
+    """What holds train(arguments) and export(arguments)."""
     try:
         return find(TRAINERS, name)
     except PluginError as error:
@@ -45,6 +46,13 @@ def _trainer(name: str) -> Any:
             missing = error.__cause__.name
             raise CliError(f"training needs {missing}, which is not installed: pip install 'ictus[train]'") from error
         raise
+
+
+def _obey(command: Callable[[list[str]], None], arguments: list[str]) -> None:
+    try:
+        command(arguments)
+    except ValueError as error:  # no data, or a run that does not fit: it says which
+        raise CliError(str(error)) from error
 
 
 def _teach(context: typer.Context) -> None:

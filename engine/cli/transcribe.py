@@ -41,9 +41,21 @@ def transcribe(
     options.drop_unused_stage_options(tables)
     output.mkdir(parents=True, exist_ok=True)
     files = list(dict.fromkeys(files))
-    failed = _transcribe_all(Config.from_dict(tables), dict(zip(files, distinct_names(files), strict=True)), output)
+    checked = _checked(Config.from_dict(tables))
+    failed = _transcribe_all(checked, dict(zip(files, distinct_names(files), strict=True)), output)
     if failed:
         raise CliError(f"{len(failed)} of {len(files)} files could not be transcribed: {', '.join(failed)}")
+
+
+def _checked(config: Config) -> Config:
+    """What would fail for every file is refused once, before the first."""
+    from engine.build import build_chain
+
+    try:
+        build_chain(config, config.sources[0])
+    except ValueError as error:
+        raise CliError(str(error)) from error
+    return config
 
 
 def distinct_names(files: list[Path]) -> list[str]:
