@@ -16,7 +16,6 @@ from bridges.midi import DRUM_CHANNEL, MidiBridge, assign_channels
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike
-from tests.support.jack import JackServer, require_jack
 from tests.support.midi_client import MidiClient
 
 SOURCES = ("guitar", "bass")
@@ -253,14 +252,8 @@ def test_windows_is_told_what_to_install(monkeypatch):
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    require_jack()
-    server = JackServer(tmp_path, period_samples=128, sample_rate=48_000, synchronous=False)
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    server.start()
-    yield server
-    server.stop()
+def server(jack):
+    return jack(synchronous=False)
 
 
 def heard_by(client: MidiClient, bridge: MidiBridge) -> Instrument:

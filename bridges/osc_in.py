@@ -1,0 +1,133 @@
+"""Commands from outside, by OSC over UDP: thresholds, muting, panic, start, stop, cues.
+
+A thread of its own reads packets and hands commands to the session. What cannot be read is counted and dropped,
+whatever it holds; a time tag in the future delays nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import sys
+import threading
+
+from bridges.base import BridgeError, SessionInfo
+from bridges.osc_packet import MAX_PACKET_BYTES, Message, PacketError, decode
+from bridges.osc_table import ALL_SOURCES, COMMANDS, RECEIVE_PORT, Argument
+from engine.commands import Command
+from engine.events import Event
+
+MAX_TEXT = 100  # characters in a name
+_LOOK_UP_SECONDS = 0.2  # between two looks whether to stop
+_RELEASED = [0]  # what a button sends when it is let go
+
+
+class OscInput:
+    """host: the address it listens on; "127.0.0.1" hears this machine alone, "0.0.0.0" the whole network."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = RECEIVE_PORT) -> None:
+        if not 0 <= port <= 65535:
+            raise ValueError(f"the OSC input port is {port}; it must be 1 to 65535, or 0 for any free one")
+        self.host, self.port = host, port
+        self.n_obeyed = self.n_malformed = self.n_unknown = self.n_refused = 0  # refused: too many were waiting
+        self._complaint = ""
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self, session: SessionInfo) -> None:
+        self._session = session
+        self._socket = self._bound()
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._listen, name="ictus-osc-in", daemon=True)
+        self._thread.start()
+
+    def send(self, event: Event) -> None:
+        """Nothing leaves here."""
+
+    def tick(self) -> None:
+        """Raise what was wrong with the last bad packet, so that the session counts and reports it."""
+        complaint, self._complaint = self._complaint, ""
+        if complaint:
+            raise BridgeError(complaint)
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._socket.close()
+
+    def _bound(self) -> socket.socket:
+        where = f"OSC cannot be received on {self.host} port {self.port}"
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)[0]
+        except (OSError, UnicodeError) as error:
+            raise BridgeError(f"{where}: {self.host!r} is no known host") from error
+        opened = socket.socket(family, kind, protocol)
+        opened.settimeout(_LOOK_UP_SECONDS)
+        if sys.platform == "win32":  # else a second program could take the port from us
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        try:
+            opened.bind(address)
+        except OSError as error:
+            opened.close()
+            raise BridgeError(f"{where}: {error.strerror}; choose another port") from error
+        return opened
+
+    def _listen(self) -> None:
+        while not self._closing.is_set():
+            try:
+                packet, sender = self._socket.recvfrom(MAX_PACKET_BYTES + 1)
+            except TimeoutError:
+                continue
+            except OSError as error:  # Windows, where a packet is larger than we read
+                self._complain(f"an OSC packet could not be read: {error}")
+                self._closing.wait(_LOOK_UP_SECONDS)
+                continue
+            self._take(packet, f"an OSC packet from {sender[0]}")
+
+    def _take(self, packet: bytes, what: str) -> None:
+        try:
+            for message in decode(packet):
+                self._obey(message, what)
+        except PacketError as error:
+            self.n_malformed += 1
+            self._complain(f"{what} could not be read: {error}")
+
+    def _obey(self, message: Message, what: str) -> None:
+        if message.address not in COMMANDS:
+            self.n_unknown += 1
+            self._complain(f"{what} is for {message.address[:MAX_TEXT]!r}, which is no command")
+            return
+        if not COMMANDS[message.address].arguments and message.arguments == _RELEASED:
+            return
+        if self._session.command(command_of(message)):
+            self.n_obeyed += 1
+        else:
+            self.n_refused += 1
+
+    def _complain(self, complaint: str) -> None:
+        self._complaint = complaint
+
+
+def command_of(message: Message) -> Command:
+    """The command of a known address; PacketError if its arguments are not those of the table."""
+    route = COMMANDS[message.address]
+    wanted = ", ".join(argument.name for argument in route.arguments) or "nothing"
+    if route.arguments and len(message.arguments) != len(route.arguments):
+        raise PacketError(f"{message.address} wants {wanted}")
+    try:
+        return route.make(*map(_value, route.arguments, message.arguments))
+    except ValueError as error:
+        raise PacketError(f"{message.address} wants {wanted}; {error}") from error
+
+
+def _value(argument: Argument, given: str | int | float | bool | None) -> str | int | float:
+    """`given` as the table wants it. Pd and Max send every number as a float, and a name of digits as a number."""
+    if argument.tag == "s":
+        text = f"{given:g}" if isinstance(given, (int, float)) else given
+        if not isinstance(text, str) or not text.isprintable() or len(text) > MAX_TEXT:
+            raise ValueError(f"{argument.name} must be a name of at most {MAX_TEXT} characters")
+        return "" if argument.name == "source" and text == ALL_SOURCES else text
+    if not isinstance(given, (int, float)) or not math.isfinite(given):
+        raise ValueError(f"{argument.name} must be a number")
+    return float(given) if argument.tag == "f" else int(given)
