@@ -83,7 +83,8 @@ def ledger(scene: Scene) -> str:
     """Where the time goes: measured from sound to message, and what the stages declare."""
     number = defaultdict(float, scene.status)
     declared = ", ".join(f"{stage} {ms:.1f}" for stage, ms in scene.latency_ms.items())
-    return f"sound to message: median {number['late_p50_ms']:.0f} ms, p99 {number['late_p99_ms']:.0f} ms; declared: {declared}"
+    measured = f"median {number['late_p50_ms']:.0f} ms, p99 {number['late_p99_ms']:.0f} ms"
+    return f"sound to message: {measured}   declared (ms): {declared}"
 
 
 def numbers(scene: Scene) -> str:
