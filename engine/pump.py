@@ -40,7 +40,7 @@ class Pump(threading.Thread):
             if time.monotonic() >= next_tick:
                 self._guard(self._bridge.tick)
                 next_tick = time.monotonic() + _TICK_SECONDS
-            if event is None and self._stopping.is_set() and not len(self.outbox):
+            if event is None and self._stopping.is_set():
                 break
         self._guard(self._bridge.close)
 
@@ -54,8 +54,8 @@ class Pump(threading.Thread):
         try:
             call(*arguments)
         except Exception as error:  # someone's bridge may raise anything; the concert goes on
-            self.n_errors += 1
             kind = type(error).__name__
             if kind not in self._told:
                 self._told.add(kind)
                 self._report(f"bridge {self.bridge_name}", f"bridge {self.bridge_name}: {error or kind}")
+            self.n_errors += 1
