@@ -40,6 +40,7 @@ class Session:
         self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_COMMANDS)
         self._pumps: list[Pump] = []
         self._stop = threading.Event()
+        self._warning = ""  # of the source, as last told
         self._frames = 0
         self._started = 0.0
         self._n_faults = self._n_refused = 0
@@ -110,6 +111,10 @@ class Session:
             self._obey(self._commands.popleft())
         while self._faults:
             self._tell(*self._faults.popleft())
+        if self.source.warning != self._warning:
+            self._warning = self.source.warning
+            if self._warning:
+                self._tell("source", self._warning)
         if not n_frames:
             return
         block = self._block[:n_frames]

@@ -217,6 +217,19 @@ def test_a_bridge_that_cannot_open_refuses_the_session_and_the_opened_ones_are_c
     assert good.closed == 1
 
 
+def test_a_warning_of_the_source_is_told_once_each_time_it_changes():
+    def warn(sentence):
+        def change(session):
+            session.source.warning = sentence
+
+        return change
+
+    listener = Listener()
+    script = {BLOCK * 10: warn("gone"), BLOCK * 20: warn(""), BLOCK * 30: warn("gone again")}
+    make(TONE, [listener], script).run()
+    assert [(f.where, f.message) for f in listener.of(Fault)] == [("source", "gone"), ("source", "gone again")]
+
+
 LEVEL = Level("a", 0, 0, -20.0, -10.0)
 
 

@@ -29,6 +29,7 @@ class PacedSource:
         self.n_channels = 0
         self.clock: SampleClock | None = None
         self.ended = False
+        self.warning = ""
         self.stats = SourceStats()
         self._paced = paced
         self._block_samples = block_samples or (PACED_BLOCK_SAMPLES if paced else 0)
