@@ -111,8 +111,9 @@ class Session:
             self._obey(self._commands.popleft())
         while self._faults:
             self._tell(*self._faults.popleft())
-        if self.source.warning != self._warning:
-            self._warning = self.source.warning
+        warning = getattr(self.source, "warning", "")
+        if warning != self._warning:
+            self._warning = warning
             if self._warning:
                 self._tell("source", self._warning)
         if not n_frames:

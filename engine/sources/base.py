@@ -32,7 +32,6 @@ class Source(Protocol):
     clock: SampleClock | None  # None: as fast as the machine can
     ended: bool  # nothing more will come
     stats: SourceStats
-    warning: str  # one sentence on what is wrong just now or was with the whole; "" when all is well
 
     def open(self) -> None: ...
 
@@ -44,3 +43,6 @@ class Source(Protocol):
         """
 
     def close(self) -> None: ...
+
+    # Optional:
+    # warning: str    one sentence on what is wrong just now, or was with the whole; "" when all is well
