@@ -115,7 +115,7 @@ class ArrayPlayer:
 
         samples = samples[:, None] if samples.ndim == 1 else samples
         self._samples = np.ascontiguousarray(samples, np.float32)
-        self.name = name
+        self.name, self.n_frames = name, len(samples)
         self.client = jack.Client(name, no_start_server=True, servername=server.name)
         n_channels = self._samples.shape[1]
         self.ports = [self.client.outports.register(f"out_{i + 1}") for i in range(n_channels)]
@@ -142,9 +142,9 @@ class ArrayPlayer:
     def wait(self, timeout_seconds: float = 60.0) -> None:
         """Until the last frame has been played."""
         until = time.monotonic() + timeout_seconds
-        while self.played_frames < len(self._samples):
+        while self.played_frames < self.n_frames:
             if time.monotonic() > until:
-                raise TimeoutError(f"{self.played_frames} of {len(self._samples)} frames played in {timeout_seconds} s")
+                raise TimeoutError(f"{self.played_frames} of {self.n_frames} frames played in {timeout_seconds} s")
             time.sleep(0.01)
 
     def wait_connected(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
