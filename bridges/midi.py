@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mido import Message
 
 from bridges.base import BridgeError, SessionInfo
-from bridges.midi_port import MidiPort
+from bridges.midi_port import MidiPort, port_names
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.events import TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike
@@ -34,6 +34,8 @@ class MidiBridge:
     pitch_range: lowest and highest MIDI number let through.
     strikes: None, or the key on channel 10 that every strike plays at once, such as 37 (side stick).
     """
+
+    ports = staticmethod(port_names)
 
     def __init__(
         self,

@@ -128,6 +128,15 @@ class MidiPort:
         return out
 
 
+def port_names() -> list[str]:
+    """The ports that are there now, of every MIDI system that runs."""
+    names: list[str] = []
+    for out in _outputs(rtmidi.get_compiled_api()):
+        names += out.get_ports()
+        out.delete()
+    return names
+
+
 def _outputs(apis: Iterable[int]) -> Iterable[rtmidi.MidiOut]:
     """One output per MIDI system that runs here, best first."""
     for api in apis:

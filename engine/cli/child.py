@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from engine.cli.errors import OK, CliError, explain
@@ -33,24 +34,45 @@ def main() -> int:
 def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
     from engine.build import build_session
     from engine.config import Config
+    from engine.registry import BRIDGES, make
 
+    config = Config.from_dict(request["config"])
+    last = _LastBridge()
     try:
-        session = build_session(Config.from_dict(request["config"]))
+        bridges = [(entry.type, make(BRIDGES, entry.type, entry.options)) for entry in config.bridges]
+        session = build_session(config, bridges=[*bridges, ("parent", last)])
     except ValueError as error:  # an option out of its range; stages and bridges say which
         raise CliError(str(error)) from error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: session.stop())
     threading.Thread(target=_until_stdin_ends, args=(session.stop,), daemon=True).start()
+    rate, latency_ms = session.source.sample_rate, session.latency_ms()
+    news = {"sources": [lane.name for lane in session.lanes], "sample_rate": rate, "latency_ms": latency_ms}
+    last.when_open = lambda: _tell(channel, "listening", news)
     if request["seconds"] is not None:
         limit = threading.Timer(request["seconds"], session.stop)
         limit.daemon = True
         limit.start()
-    names = [lane.name for lane in session.lanes]
-    news = {"sources": names, "sample_rate": session.source.sample_rate, "latency_ms": session.latency_ms()}
-    _tell(channel, "listening", news)
     session.run()
-    warning = getattr(session.source, "warning", "")
-    return {"status": session.status(), "warning": warning}
+    return {"status": session.status(), "warning": getattr(session.source, "warning", "")}
+
+
+class _LastBridge:
+    """Opened last: when its turn comes, every other bridge is open and listening begins. Carries nothing."""
+
+    when_open: Callable[[], None]
+
+    def open(self, session: Any) -> None:
+        self.when_open()
+
+    def send(self, event: Any) -> None:
+        pass
+
+    def tick(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def _until_stdin_ends(then: Any) -> None:

@@ -44,7 +44,6 @@ def live(
     options.lay_settings(tables, set_ or [])
     if model:
         options.lay_model(tables, model)
-    options.drop_unused_stage_options(tables)
     if midi == "off":
         options.drop_bridge(tables, "midi")
     elif midi:

@@ -39,6 +39,8 @@ def lay_chains(tables: Tables, chains: list[str]) -> None:
         chain = [stage.strip() for stage in (stages if equals else text).split(",") if stage.strip()]
         for source in _sources(tables, name if equals else ""):
             source["chain"] = chain
+    if chains:
+        drop_idle_options(tables)
 
 
 def lay_settings(tables: Tables, settings: list[str]) -> None:
@@ -56,14 +58,22 @@ def lay_settings(tables: Tables, settings: list[str]) -> None:
 
 def lay_model(tables: Tables, model: str) -> None:
     """Every source that listens for notes uses it."""
+    if not any("notes" in chain_of(source) for source in tables["source"]):
+        raise CliError("--model was given, but no source has the stage notes in its chain", USAGE)
     tables.setdefault("stage", {}).setdefault("notes", {})["model"] = model
 
 
-def drop_unused_stage_options(tables: Tables) -> None:
-    """A model was named, but a --chain left the stage out: nothing is wrong with that."""
-    used = {stage for source in tables["source"] for stage in source.get("chain", DEFAULT_CHAIN)}
-    if "stage" in tables:
-        tables["stage"] = {name: options for name, options in tables["stage"].items() if name in used}
+def drop_idle_options(tables: Tables) -> None:
+    """The file's options for stages that --chain left out."""
+    used = {stage for source in tables["source"] for stage in chain_of(source)}
+    tables["stage"] = {name: options for name, options in tables.get("stage", {}).items() if name in used}
+    for source in tables["source"]:
+        for name in set(source) - {"name", "channels", "chain", *chain_of(source)}:
+            del source[name]
+
+
+def chain_of(source: Tables) -> list[str]:
+    return source.get("chain", list(DEFAULT_CHAIN))
 
 
 def lay_bridge(tables: Tables, type_name: str, **options: Any) -> None:

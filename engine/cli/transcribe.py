@@ -38,7 +38,6 @@ def transcribe(
     options.lay_settings(tables, set_ or [])
     if model:
         options.lay_model(tables, model)
-    options.drop_unused_stage_options(tables)
     output.mkdir(parents=True, exist_ok=True)
     files = list(dict.fromkeys(files))
     checked = _checked(Config.from_dict(tables))
