@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from benchmarks.note_scores import OFFSET, ONSET, PITCH, Take, scores_of
 from engine.bridge import SessionInfo
 from engine.build import build_session
@@ -102,14 +99,6 @@ def table(scores: dict) -> str:
     lines += [f"False notes: {false}.", f"Known after the attack, look-ahead and hop included: {delay}."]
     lines += [f"Mean of the files' onset F1 (±50 ms): {scores['onset_shifted_mean_of_files_f1']:.3f}."]
     return "\n".join(lines)
-
-
-def circumstances(command: str) -> dict[str, str]:
-    """Machine, commit, date and command of a measurement."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    return {"machine": machine, "commit": commit or "unknown", "date": date.today().isoformat(), "command": command}
 
 
 def rounded(value: object) -> object:
