@@ -1,0 +1,318 @@
+"""The `ictus` command, run as a person runs it: what it says, what it leaves, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from bridges.osc_table import ROUTES
+from engine.cli import app
+from engine.cli.errors import BUG, explain
+from engine.cli.options import lay_chains, lay_inputs, lay_settings
+from engine.cli.scene import Scene
+from engine.cli.screen import picture
+from engine.cli.transcribe import distinct_names
+
+ICTUS = [sys.executable, "-m", "engine.cli"]
+DEADLINE_SECONDS = 60.0  # far above any wait seen
+RATE = 44_100
+
+
+def ictus(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ICTUS, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE_SECONDS, **more
+    )
+
+
+def plucked(pitches: list[int], seconds: float = 0.5, rate: int = RATE) -> np.ndarray:
+    """Decaying tones with eight partials, one after the other: notes that any listener knows."""
+    t = np.arange(round(seconds * rate)) / rate
+    notes = []
+    for pitch in pitches:
+        hz = 440 * 2 ** ((pitch - 69) / 12)
+        partials = (np.sin(2 * np.pi * hz * k * t) / k for k in range(1, 9))
+        notes.append(0.2 * np.exp(-4 * t) * sum(partials) * np.minimum(1, t / 0.002))
+    return np.concatenate(notes).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Sound files, good and bad."""
+    folder = tmp_path_factory.mktemp("sounds")
+    soundfile.write(folder / "notes.wav", plucked([60, 64, 67, 72]), RATE)
+    soundfile.write(folder / "long.wav", plucked([60, 64, 67, 72] * 20), RATE)
+    soundfile.write(folder / "many.wav", np.tile(plucked([60])[:, None], 64), RATE)
+    whole = (folder / "notes.wav").read_bytes()
+    (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "text.wav").write_text("this is no sound, whatever its name says\n" * 20)
+    return folder
+
+
+# Words
+
+
+def test_help_teaches_with_commands_that_exist():
+    done = ictus("--help")
+    assert done.returncode == 0 and not done.stderr
+    commands = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("   ictus ")}
+    assert {"demo", "devices", "live", "transcribe"} <= commands
+    for command in commands | {"train", "export"}:
+        shown = ictus(command, "--help")
+        assert (shown.returncode, shown.stderr) == (0, ""), command
+        assert len(shown.stdout) > 300, command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["lve"], 2, "No such command 'lve'"),
+        (["live", "--devise", "x"], 2, "No such option: --devise"),
+        (["live", "--rate", "0"], 2, "--rate"),
+        (["live", "-i", "voice=one"], 2, "--input is 'voice=one'"),
+        (["live", "-i", "voice=0"], 1, "channels are counted from 1"),
+        (["live", "-i", "a=1", "-i", "a=2"], 1, "two sources are named 'a'"),
+        (["live", "-f", "notes.wav", "-i", "a=3"], 1, "source a wants channel 3, but the input has 1"),
+        (["live", "-f", "notes.wav", "-d", "x"], 2, "--file and --device"),
+        (["live", "-f", "gone.wav"], 1, "gone.wav"),
+        (["live", "-f", "empty.wav"], 1, "empty.wav"),
+        (["live", "-f", "text.wav"], 1, "text.wav"),
+        (["live", "-f", "notes.wav", "--chain", "level,humm"], 1, "there is no stage 'humm'"),
+        (["live", "-f", "notes.wav", "--chain", "drums=level"], 2, "there is no source 'drums'; there are: input"),
+        (["live", "-f", "notes.wav", "--chain", "link,level"], 1, "needs strike and notes before it"),
+        (["live", "-f", "notes.wav", "--set", "level"], 2, "write STAGE.OPTION=VALUE"),
+        (["live", "-f", "notes.wav", "--chain", "level", "--set", "level.interval_ms=1"], 1, "from 10 to 1000"),
+        (["live", "-f", "notes.wav", "--chain", "level", "--model", "x"], 2, "--model was given"),
+        (["live", "-f", "notes.wav", "--chain", "notes", "--model", "nosuch"], 1, "there is no model 'nosuch'"),
+        (["live", "-f", "notes.wav", "--chain", "level", "--osc", "nowhere"], 1, "write HOST:PORT"),
+        (["live", "-f", "notes.wav", "--chain", "level", "-r", "no/such/folder/x.mid"], 1, "x.mid"),
+        (["live", "-c", "gone.toml"], 1, "the configuration gone.toml cannot be read"),
+        (["train", "nosuch"], 1, "there is no trainer 'nosuch'"),
+        (["transcribe"], 2, "Missing argument 'FILE...'"),
+        (["transcribe", "notes.wav", "--chain", "humm", "-o", "out"], 1, "there is no stage 'humm'"),
+    ],
+)
+def test_a_failure_is_one_sentence_and_an_exit_code(folder, arguments, code, said):
+    done = ictus(*arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("ictus: ") and said in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_fault_of_ours_is_one_sentence_that_leads_to_the_traceback():
+    try:
+        {}["nothing"]
+    except KeyError as error:
+        sentence, code = explain(error)
+    log = Path(re.search(r"details are in (\S+\.log)$", sentence)[1])
+    assert (code, "\n" in sentence) == (BUG, False)
+    assert "Traceback" in log.read_text() and "nothing" in log.read_text()
+    log.unlink()
+
+
+def test_without_pytorch_training_names_the_cure(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.split(".")[0] == "training"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert app.run(["train", "notes"]) == 1
+    assert "pip install 'ictus[train]'" in capsys.readouterr().err
+
+
+# Flags
+
+
+def test_flags_are_laid_over_the_file():
+    tables = {
+        "source": [{"name": "old", "channels": [5]}],
+        "stage": {"notes": {"model": "notes"}, "level": {"interval_ms": 20}},
+    }
+    lay_inputs(tables, ["voice", "2", "piano=3+4", "bass"])
+    lay_chains(tables, ["level", "bass=level,strike"])
+    lay_settings(tables, ["level.interval_ms=50", "bass:strike.threshold=0.4"])
+    assert tables == {
+        "source": [
+            {"name": "voice", "channels": [1], "chain": ["level"]},
+            {"name": "input2", "channels": [2], "chain": ["level"]},
+            {"name": "piano", "channels": [3, 4], "chain": ["level"]},
+            {"name": "bass", "channels": [5], "chain": ["level", "strike"], "strike": {"threshold": 0.4}},
+        ],
+        "stage": {"level": {"interval_ms": 50}},
+    }
+
+
+def test_results_of_one_name_never_share_a_file():
+    files = [Path("a/x.wav"), Path("b/X.flac"), Path("x-2.wav"), Path("c/x.wav")]
+    names = distinct_names(files)
+    assert names[0] == "x" and len({name.casefold() for name in names}) == len(files)
+
+
+# The screen
+
+
+def test_the_terminal_knows_every_message_and_its_arguments():
+    hearers = Scene(["voice"], {})._hearers
+    assert set(hearers) == {f"/ictus/{route.kind}" for route in ROUTES}
+    for route in ROUTES:
+        hearer = hearers[f"/ictus/{route.kind}"]
+        if route.kind != "status":  # a dict's own __setitem__
+            heard = list(inspect.signature(hearer).parameters)
+            told = [argument.name for argument in route.arguments]
+            assert len(heard) == len(told) and all(h.endswith(t) for h, t in zip(heard, told, strict=True))
+
+
+def test_the_screen_shows_what_sounds_and_forgets_what_ended():
+    from rich.console import Console
+
+    def text() -> str:
+        console = Console(width=120, record=True, file=open(os.devnull, "w"))
+        console.print(picture(scene, time.monotonic()))
+        return console.export_text()
+
+    scene = Scene(["voice"], {"notes": 52.5})
+    scene.hear("/ictus/note", ["voice", 69, 80, 0.9, 21.0, 1, 0])
+    scene.hear("/ictus/note", ["nobody", 72, 80, 0.9, 21.0, 1, 0])
+    scene.hear("/ictus/status", ["xruns", 3.0])
+    assert "A4   " in text() and "C5" not in text() and "xruns 3" in text() and "notes 52.5" in text()
+    scene.hear("/ictus/note", ["voice", 69, 0, 0.0, 21.0, 1, 0])
+    assert "A4   " not in text() and scene.sources["voice"].n_notes == 1
+
+
+# Transcribing
+
+
+def test_transcribe_does_what_it_can_and_lists_the_rest(folder, tmp_path):
+    (tmp_path / "again").mkdir()
+    again = tmp_path / "again" / "notes.wav"
+    again.write_bytes((folder / "notes.wav").read_bytes())
+    given = [folder / name for name in ("notes.wav", "empty.wav", "cut.wav", "text.wav", "many.wav", "gone.wav")]
+    done = ictus("transcribe", *given, again, "-o", tmp_path / "out")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("ictus: 3 of 7 files could not be transcribed: ")
+    for bad in ("empty.wav", "text.wav", "gone.wav"):
+        assert bad in done.stderr.splitlines()[-1]
+    assert re.search(r"cut\.wav .*(cut short|damaged|ends)", done.stderr)
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    endings = (".mid", ".notes.csv", ".strikes.csv", ".png")
+    assert made == {name + ending for name in ("notes", "notes-2", "cut", "many") for ending in endings}
+    assert (tmp_path / "out" / "notes.notes.csv").read_text() == (tmp_path / "out" / "notes-2.notes.csv").read_text()
+
+
+def test_transcribe_writes_the_notes_played(folder, tmp_path):
+    assert ictus("transcribe", folder / "notes.wav", "-o", tmp_path).returncode == 0
+    with (tmp_path / "notes.notes.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["onset_seconds", "offset_seconds", "pitch", "velocity", "reported_at_seconds"]
+    heard = {int(row["pitch"]): row for row in rows}
+    for number, pitch in enumerate([60, 64, 67, 72]):
+        assert abs(float(heard[pitch]["onset_seconds"]) - 0.5 * number) < 0.05
+        assert float(heard[pitch]["reported_at_seconds"]) > float(heard[pitch]["onset_seconds"])
+    assert (tmp_path / "notes.png").read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "notes.strikes.csv").open(newline="") as file:
+        assert next(csv.reader(file)) == ["onset_seconds", "strength", "reported_at_seconds"]
+    notes = Counter(m.note for m in mido.MidiFile(tmp_path / "notes.mid") if m.type == "note_on" and m.velocity)
+    assert notes == Counter(int(row["pitch"]) for row in rows)
+
+
+# Ending
+
+
+def processes() -> list[str]:
+    """Lines of: process, its parent, its state, its command."""
+    return subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True).stdout.splitlines()
+
+
+def is_running(pid: int) -> bool:
+    return any(int(row[0]) == pid and row[2][0] != "Z" for row in map(str.split, processes()))
+
+
+class Live:
+    """`ictus live` on a long file, recording; a context manager that leaves nothing running."""
+
+    def __init__(self, folder: Path, record: Path) -> None:
+        self.record = record
+        command = [*ICTUS, "live", "-f", folder / "long.wav", "--chain", "level,notes", "-r", record]
+        self.process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Live:
+        while "note " not in (line := self.process.stdout.readline()):
+            assert line, f"it ended before its first note: {self.process.stderr.read()}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def child(self) -> int:
+        """The engine's process."""
+        rows = (line.split(None, 3) for line in processes())
+        (pid,) = [int(row[0]) for row in rows if int(row[1]) == self.process.pid and "engine.cli.child" in row[3]]
+        return pid
+
+    def finish(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=DEADLINE_SECONDS)
+        return self.process.returncode, out, err
+
+
+def assert_every_note_ends(path: Path) -> None:
+    """In each track, at least one note, and each begins and ends in turn."""
+    sounding: Counter[tuple[int, int]] = Counter()
+    n_notes = 0
+    for message in mido.MidiFile(path):
+        if message.type in ("note_on", "note_off"):
+            begins = message.type == "note_on" and message.velocity > 0
+            n_notes += begins
+            sounding[message.channel, message.note] += 1 if begins else -1
+            assert sounding[message.channel, message.note] in (0, 1)
+    assert n_notes and not +sounding
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("whom", ["terminal", "engine"])
+def test_a_signal_ends_notes_files_and_process_in_order(folder, tmp_path, number, whom):
+    with Live(folder, tmp_path / "take.mid") as live:
+        os.kill(live.process.pid if whom == "terminal" else live.child(), number)
+        code, out, err = live.finish()
+    assert (code, err) == (0, "")
+    assert "Listened for" in out and "Nothing was lost." in out
+    assert_every_note_ends(tmp_path / "take.mid")
+
+
+def test_an_engine_whose_terminal_is_gone_ends_by_itself(folder, tmp_path):
+    with Live(folder, tmp_path / "take.mid") as live:
+        child = live.child()
+        live.process.kill()
+        live.process.wait()
+        until = time.monotonic() + DEADLINE_SECONDS
+        while is_running(child):
+            assert time.monotonic() < until, "the engine goes on"
+            time.sleep(0.02)
+    assert_every_note_ends(tmp_path / "take.mid")
+
+
+def test_an_engine_that_dies_is_reported_in_one_sentence(folder, tmp_path):
+    with Live(folder, tmp_path / "take.mid") as live:
+        os.kill(live.child(), signal.SIGKILL)
+        code, _, err = live.finish()
+    assert (code, err) == (1, "ictus: the engine's process died (signal SIGKILL)\n")
+    assert mido.MidiFile(tmp_path / "take.mid").length > 0  # what was heard until then is kept
+
+
+def test_it_ends_by_itself_after_the_seconds_given(folder, tmp_path):
+    done = ictus("live", "-f", folder / "long.wav", "--chain", "level", "--seconds", "0.5")
+    assert done.returncode == 0
+    assert 0.2 < float(re.search(r"Listened for ([\d.]+) s", done.stdout)[1]) < 5.0
