@@ -18,7 +18,7 @@ from engine.commands import Command
 from engine.events import Event
 
 MAX_TEXT = 100  # characters in a name
-_LOOK_UP_SECONDS = 0.2  # between two looks whether to stop
+_LOOK_UP_SECONDS = 0.1  # between two looks whether to stop
 _RELEASED = [0]  # what a button sends when it is let go
 
 

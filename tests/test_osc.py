@@ -31,7 +31,7 @@ ONE_OF_EACH = {
     "strike": Strike("guitar", 480, 960, 7, TENTATIVE, 0.5, 0.75),
     "note": NoteOn("guitar", 480, 960, 3, 64, 101, 0.5, 7),
     "notes/off": AllNotesOff("bass", 0, 0, "panic"),
-    "level": Level("guitar", 0, 0, -20.5, -10.25),
+    "level": Level("guitar", 0, 0, -20.5, -10),
     "cue": Cue("", 0, 480, "chorus"),
     "fault": Fault("", 0, 0, "stage notes", "it broke"),
 }
@@ -91,7 +91,7 @@ def test_every_event_arrives_as_the_table_says(ear, opened):
         ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7),
         ("/ictus/note", "guitar", 64, 101, 0.5, 10.0, 3, 7),
         ("/ictus/notes/off", "bass", "panic"),
-        ("/ictus/level", "guitar", -20.5, -10.25),
+        ("/ictus/level", "guitar", -20.5, -10.0),
         ("/ictus/cue", "session", "chorus", 10.0),
         ("/ictus/fault", "session", "stage notes", "it broke"),
         ("/ictus/note", "guitar", 64, 0, 0.0, 100.0, 3, 0),
