@@ -128,6 +128,7 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
     """Open the device and keep it until told to let go. SourceError if it can't be opened."""
     from engine.callback import CALLBACKS
     from engine.device import InputStream, find_device, portaudio, present_devices
+    from engine.presence import watch_jack_client
     from engine.ring import USER_SEMAPHORE, Ring
     from engine.wakeup import Wakeup
 
@@ -151,13 +152,19 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
             device=device.name,
             host_api=device.host_api,
         )
+        is_there = watch_jack_client(device.name) if "JACK" in device.host_api else lambda: True
         n_callbacks, last_heard = 0, time.monotonic()
         while not let_go.wait(WATCH_SECONDS):
             if ring.head[CALLBACKS] != n_callbacks:
                 n_callbacks, last_heard = ring.head[CALLBACKS], time.monotonic()
             if not stream.active or time.monotonic() - last_heard > STALL_SECONDS:
                 os._exit(1)  # closing what is lost may hang or abort
+            if not is_there():
+                let_go.set()
         path.unlink(missing_ok=True)
+        farewell = threading.Timer(LEAVE_SECONDS, os._exit, [1])  # should the driver vanish just now
+        farewell.daemon = True
+        farewell.start()
         stream.close()
 
 

@@ -152,7 +152,9 @@ def test_the_clock_says_when_it_sounded(jack):
         assert source.clock.sample_at(ended) >= len(heard) - RATE
 
 
-def test_a_server_that_dies_and_returns_is_taken_up_again(jack):
+@pytest.mark.parametrize("whole_server", [True, False], ids=["server", "client"])
+def test_what_vanishes_and_returns_is_taken_up_again(jack, whole_server):
+    """The server dies, or one client leaves it; what it played and what it plays again both stand at their time."""
     sound = noise(RATE // 2, 2)
     server = jack()
     with server.player(sound) as player:
@@ -161,14 +163,16 @@ def test_a_server_that_dies_and_returns_is_taken_up_again(jack):
         first = play(source, player)
         assert_heard(first, sound)
     began = time.monotonic()
-    server.kill()
+    if whole_server:
+        server.kill()
     away = listen(source, lambda: source.stats.dropped_frames > RATE)
     assert not away.any()
     assert "player" in source.warning and "gone" in source.warning
     assert not source.ended
     assert abs(source.clock.sample_at(time.monotonic()) - len(first) - len(away)) < RATE
 
-    server.start()
+    if whole_server:
+        server.start()
     with server.player(sound) as player:
         waiting = listen(source, lambda: source.stats.reopened == 1)
         n_before = len(first) + len(away) + len(waiting)
