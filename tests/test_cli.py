@@ -231,7 +231,8 @@ def test_transcribe_writes_the_notes_played(folder, tmp_path):
 
 def processes() -> list[str]:
     """Lines of: process, its parent, its state, its command."""
-    return subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True).stdout.splitlines()
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
 
 
 def is_running(pid: int) -> bool:
@@ -243,8 +244,9 @@ class Live:
 
     def __init__(self, folder: Path, record: Path) -> None:
         self.record = record
-        command = [*ICTUS, "live", "-f", folder / "long.wav", "--chain", "level,notes", "-r", record]
-        self.process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        flags = ["-f", str(folder / "long.wav"), "--chain", "level,notes", "-r", str(record)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen([*ICTUS, "live", *flags], text=True, **pipes)
 
     def __enter__(self) -> Live:
         while "note " not in (line := self.process.stdout.readline()):

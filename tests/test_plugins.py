@@ -34,8 +34,8 @@ def installed(tmp_path_factory) -> Path:
     """The folder that the example was installed in, by pip, as anybody would."""
     folder = tmp_path_factory.mktemp("plugin")
     shutil.copytree(EXAMPLE, folder / "source")  # a build leaves things behind
-    install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", folder / "installed"]
-    subprocess.run([sys.executable, "-m", "pip", *install, folder / "source"], check=True, capture_output=True)
+    flags = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", folder / "installed"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *flags, folder / "source"], check=True, capture_output=True)
     return folder / "installed"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from engine.cli import flags
 
 
-def demo(output: flags.Output = Path("demo_out"), seconds: flags.Seconds = None) -> None:
+def demo(output: flags.Output = Path("demo_out"), seconds: flags.Seconds = None, sound: flags.Sound = True) -> None:
     """Hear Ictus listen to half a minute of real music; no sound card needed.
 
     The song is "Feelings" by Sectoid. Its lead guitar and its backing are two
@@ -17,6 +18,7 @@ def demo(output: flags.Output = Path("demo_out"), seconds: flags.Seconds = None)
     heard is left as a MIDI file, a piano roll and a log of every OSC message.
     """
     from engine.cli.perform import perform
+    from engine.demo.player import Player
 
     output.mkdir(parents=True, exist_ok=True)
     left = {
@@ -32,7 +34,8 @@ def demo(output: flags.Output = Path("demo_out"), seconds: flags.Seconds = None)
         ],
         "bridge": [{"type": name, "path": str(path)} for name, (path, _) in left.items()],
     }
-    perform(tables, seconds)
+    with Player() if sound else nullcontext() as player:
+        perform(tables, seconds, player.start if player else lambda: None)
     typer.echo("")
     for path, what in left.values():
         typer.echo(f"{path}  {what}")

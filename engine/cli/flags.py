@@ -54,3 +54,4 @@ Record = _flag(
 Seconds = Annotated[float | None, Option(help="Stop by itself after this long.", min=0.0, show_default=False)]
 Output = Annotated[Path, Option("--output", "-o", metavar="DIR", help="Folder for what is written; made if need be.")]
 Files = Annotated[list[Path], Argument(metavar="FILE...", help="wav, flac, ogg, mp3, m4a ...", show_default=False)]
+Sound = Annotated[bool, Option(help="Play it aloud, where there is a sound output.")]

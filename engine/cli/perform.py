@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -25,7 +26,9 @@ POLL_SECONDS = 0.05
 END_SECONDS = 15.0  # for the engine to end its notes and close its files
 
 
-def perform(tables: dict[str, Any], seconds: float | None) -> None:
+def perform(
+    tables: dict[str, Any], seconds: float | None = None, when_listening: Callable[[], None] = lambda: None
+) -> None:
     """`tables`: a configuration. Ends when the source does, after `seconds`, or at SIGINT or SIGTERM."""
     console = Console(soft_wrap=True, highlight=False)
     with ExitStack() as stack:
@@ -37,6 +40,7 @@ def perform(tables: dict[str, Any], seconds: float | None) -> None:
         engine = EngineProcess({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
         stack.callback(engine.kill)
         listening = _wait(engine, asked, "listening")
+        when_listening()
         scene = Scene(listening["sources"], listening["latency_ms"])
         console.print(f"Listening to {', '.join(scene.sources)} at {listening['sample_rate']} Hz.")
         view = stack.enter_context(Screen(scene, console) if console.is_terminal else Lines(scene))
