@@ -11,8 +11,11 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
+
 from engine.demo.source import FOLDER, STEMS, read_whole
 from engine.device import portaudio
+from engine.features.resample import Resampler
 
 STEM_GAIN = 0.6  # two stems must not clip
 
@@ -43,11 +46,19 @@ def main() -> None:
     stems = [read_whole(FOLDER / f"{name}.ogg") for name in STEMS]
     mix = STEM_GAIN * sum(samples for samples, _ in stems)
     with portaudio() as sounddevice:
-        sounddevice.check_output_settings()
+        device_rate = round(sounddevice.query_devices(kind="output")["default_samplerate"])
+        mix = at_rate(mix, stems[0][1], device_rate)
         sys.stdin.buffer.readline()
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
-        sounddevice.play(mix, stems[0][1], latency="high")
+        sounddevice.play(mix, device_rate, latency="high")
         sounddevice.wait()
+
+
+def at_rate(samples: np.ndarray, in_rate: int, out_rate: int) -> np.ndarray:
+    """Mono float32 again; some drivers take no rate but their own."""
+    resampler = Resampler(in_rate, out_rate)
+    out = np.zeros(resampler.max_output(len(samples)), np.float32)
+    return out[: resampler.process(samples, out)]
 
 
 if __name__ == "__main__":
