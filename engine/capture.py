@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,8 +92,7 @@ class Capture:
         """The shared bytes; the file's name is gone then, so that nothing is left behind whatever happens."""
         path = Path(self.answer["ring"])
         buffer = _map(path)
-        if os.name == "posix":
-            path.unlink()
+        _remove(path)
         return buffer
 
     def close(self) -> None:
@@ -102,6 +102,8 @@ class Capture:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self.answer is not None and "ring" in self.answer:
+            _remove(Path(self.answer["ring"]))
 
 
 def _map(path: Path) -> np.ndarray:
@@ -143,7 +145,7 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
             Wakeup(ring.head[USER_SEMAPHORE:]).prepare()
             stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
         except BaseException:
-            path.unlink(missing_ok=True)
+            _remove(path)
             raise
         _say(
             ring=str(path),
@@ -161,7 +163,7 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
                 os._exit(1)  # closing what is lost may hang or abort
             if not is_there():
                 let_go.set()
-        path.unlink(missing_ok=True)
+        _remove(path)
         farewell = threading.Timer(LEAVE_SECONDS, os._exit, [1])  # should the driver vanish just now
         farewell.daemon = True
         farewell.start()
@@ -174,6 +176,11 @@ def _new_file(n_bytes: int) -> Path:
     os.ftruncate(handle, n_bytes)
     os.close(handle)
     return Path(name)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # removed already, or mapped still (Windows): the side that leaves last removes it
+        path.unlink()
 
 
 def _say(**answer: object) -> None:

@@ -30,9 +30,13 @@ class Wakeup:
         if not self._libc:
             time.sleep(min(POLL_SECONDS, timeout_seconds))
             return
-        until_ns = time.time_ns() + int(timeout_seconds * 1e9)  # sem_timedwait knows the wall clock only
-        until = _Timespec(*divmod(until_ns, 1_000_000_000))
-        self._libc.sem_timedwait(self._semaphore, ctypes.byref(until))
+        timeout_ns = int(timeout_seconds * 1e9)
+        if hasattr(self._libc, "sem_clockwait"):  # glibc 2.30: nobody sets this clock back
+            until = _Timespec(*divmod(time.monotonic_ns() + timeout_ns, 1_000_000_000))
+            self._libc.sem_clockwait(self._semaphore, time.CLOCK_MONOTONIC, ctypes.byref(until))
+        else:
+            until = _Timespec(*divmod(time.time_ns() + timeout_ns, 1_000_000_000))
+            self._libc.sem_timedwait(self._semaphore, ctypes.byref(until))
 
 
 class _Timespec(ctypes.Structure):

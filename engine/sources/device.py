@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from engine.callback import XRUNS, read_stamp
-from engine.capture import Capture, CaptureRequest
+from engine.capture import RETRY_SECONDS, Capture, CaptureRequest
 from engine.clock import SampleClock
 from engine.ring import USER_SEMAPHORE, Ring
 from engine.sources.base import SourceError, SourceStats
@@ -93,7 +93,7 @@ class DeviceSource:
             now = time.monotonic()
             if n or now >= until:
                 return n
-            if self._capture.lost:
+            if self._capture.lost and (self._ring is not None or now > self._retry_at):
                 self._lose()
             if self._ring is None:
                 self._stand_in(until - now)
@@ -138,6 +138,7 @@ class DeviceSource:
         self._capture.close()
         self._ring = None
         self._capture = Capture(self._request)
+        self._retry_at = time.monotonic() + RETRY_SECONDS  # at the soonest, should this one die too
         self.warning = f'The device "{self.device_name}" is gone; there is silence until it is back.'
 
     def _stand_in(self, timeout_seconds: float) -> None:

@@ -66,6 +66,10 @@ class JackServer:
         self._options += ["-S", "-t", "500"] if synchronous else []
         self._process: subprocess.Popen | None = None
 
+    def lead_here(self) -> None:
+        """Make this server the default one of this process and of those it starts."""
+        os.environ.update(self.environment)
+
     def start(self) -> None:
         driver = ["-d", "dummy", "-r", str(self.sample_rate), "-p", str(self.period_samples)]
         environment = {**os.environ, **self.environment}
