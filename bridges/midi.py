@@ -6,7 +6,6 @@ close, and what an instrument was left with when its port vanished is ended when
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from mido import Message
 
 from bridges.base import BridgeError, SessionInfo
+from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key
 from bridges.midi_port import MidiPort, port_names
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.events import TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike
 
-DRUM_CHANNEL = 10
 STRIKE_SECONDS = 0.06  # how long a strike's note is held: long enough for every drum machine
 POLL_SECONDS = 1.0  # between two looks whether the port is there
 _ALL_NOTES_OFF = 123  # controller, MIDI 1.0
@@ -46,13 +45,10 @@ class MidiBridge:
         strikes: int | None = None,
     ) -> None:
         self.channels = dict(channels or {})
-        for source, channel in self.channels.items():
-            if channel not in range(1, 17):
-                raise ValueError(f"the MIDI channel of {source!r} is {channel}; it must be 1 to 16")
+        check_channels(self.channels)
+        check_strike_key(strikes)
         if len(pitch_range) != 2 or not 0 <= pitch_range[0] <= pitch_range[1] <= 127:
             raise ValueError(f"pitch_range is {[*pitch_range]}; it must be two MIDI numbers, 0 to 127, low to high")
-        if strikes is not None and strikes not in range(128):
-            raise ValueError(f"strikes is {strikes}; it must be a MIDI key, 0 to 127")
         self.velocity_curve = VelocityCurve(**(velocity_curve or {}))
         self.lowest, self.highest = pitch_range
         self.strike_key = strikes
@@ -146,16 +142,6 @@ class MidiBridge:
 
     def _all_channels(self) -> set[int]:
         return set().union(*map(self._channels_used_by, self._channel_of))
-
-
-def assign_channels(sources: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:
-    """source -> channel, 1 to 16: as wanted, else the next free one but 10; shared in turn when all are taken."""
-    for source in wanted:
-        if source not in sources:
-            raise BridgeError(f"channels names {source!r}, which is no source; there are: {', '.join(sources)}")
-    melodic = [channel for channel in range(1, 17) if channel != DRUM_CHANNEL]
-    free = itertools.chain((c for c in melodic if c not in wanted.values()), itertools.cycle(melodic))
-    return {source: wanted[source] if source in wanted else next(free) for source in sources}
 
 
 def _message(kind: str, channel: int, **fields: int) -> Message:

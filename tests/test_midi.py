@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bridges import midi, midi_port
 from bridges.base import BridgeError, SessionInfo
-from bridges.midi import DRUM_CHANNEL, MidiBridge, assign_channels
+from bridges.channels import DRUM_CHANNEL, assign_channels
+from bridges.midi import MidiBridge
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike

@@ -1,0 +1,101 @@
+"""A Standard MIDI File of a performance, live ones included.
+
+While it lasts the file is readable at every instant (live_track.py), half a second behind. At the end it is replaced by
+an exact one (midi_score.py).
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from bridges.base import SessionInfo
+from bridges.beside import written_beside
+from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key
+from bridges.live_track import LiveTrack
+from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, strike_message, tick_of
+from bridges.note_table import NoteTable, Owner, Place
+from bridges.performance import Performance
+from engine.events import TENTATIVE, AllNotesOff, Cue, Event, NoteOff, NoteOn, Strike
+
+HOLD_SECONDS = 0.5  # events come out of order by less than this
+_NEVER = float("inf")
+
+
+class MidiFileBridge:
+    """path: of the .mid file.
+
+    channels: source -> channel, 1 to 16; sources not named get the free ones in order, channel 10 left out.
+    strikes: None, or the key on channel 10 that strikes are written as, such as 37 (side stick).
+    """
+
+    def __init__(self, path: str, channels: Mapping[str, int] | None = None, strikes: int | None = None) -> None:
+        self.path, self.channels, self.strike_key = Path(path), dict(channels or {}), strikes
+        check_channels(self.channels)
+        check_strike_key(strikes)
+        self._performance = Performance()
+        self._held: list[tuple[int, int, Event]] = []  # a heap: at_sample, order of arrival, event
+        self._arrivals = itertools.count()
+        self._table = NoteTable()  # of the live file
+        self._strike_end_tick: float = _NEVER  # of the strike that sounds in the live file
+        self._track: LiveTrack | None = None
+
+    def open(self, session: SessionInfo) -> None:
+        self._session = session
+        self._channel_of = assign_channels(session.sources, self.channels)
+        self._track = LiveTrack(self.path)
+
+    def send(self, event: Event) -> None:
+        self._performance.hear(event)
+        heapq.heappush(self._held, (event.at_sample, next(self._arrivals), event))
+        self._write_until(self._performance.end_sample)
+
+    def tick(self) -> None:
+        if self._session.clock is not None:
+            self._write_until(self._session.clock.sample_at(time.monotonic()))
+
+    def close(self) -> None:
+        if self._track is None:
+            return
+        self._track.close()
+        exact = exact_file(self._performance, self._session.sample_rate, self._channel_of, self.strike_key)
+        with written_beside(self.path) as beside:
+            exact.save(beside)
+
+    def _write_until(self, arrived_sample: int) -> None:
+        """To the live file: what sounded so long ago that nothing older will come."""
+        settled_sample = arrived_sample - HOLD_SECONDS * self._session.sample_rate
+        while self._held and self._held[0][0] <= settled_sample:
+            self._write(heapq.heappop(self._held)[2])
+
+    def _write(self, event: Event) -> None:
+        tick = tick_of(event.at_sample, self._session.sample_rate)
+        if tick >= self._strike_end_tick:
+            self._end_strike(self._strike_end_tick)
+        match event:
+            case NoteOn():
+                place = Place(self._channel_of[event.source], event.pitch)
+                self._silence(tick, self._table.note_on(place, Owner(event.source, event.id)))
+                self._track.add(tick, note_message("note_on", place, event.velocity).bin())
+            case NoteOff():
+                self._silence(tick, self._table.note_off(Owner(event.source, event.id)))
+            case AllNotesOff():
+                self._silence(tick, self._table.end_source(event.source))
+            case Strike() if event.state == TENTATIVE and self.strike_key is not None:
+                if self._strike_end_tick < _NEVER:
+                    self._end_strike(tick)
+                self._track.add(tick, strike_message(self.strike_key, event.strength).bin())
+                self._strike_end_tick = tick + STRIKE_TICKS
+            case Cue():
+                self._track.mark(tick, event.name)
+
+    def _silence(self, tick: int, places: Iterable[Place]) -> None:
+        for place in places:
+            self._track.add(tick, note_message("note_off", place).bin())
+
+    def _end_strike(self, tick: int) -> None:
+        self._silence(tick, [Place(DRUM_CHANNEL, self.strike_key)])
+        self._strike_end_tick = _NEVER

@@ -1,0 +1,108 @@
+"""A whole performance as an exact Standard MIDI File: a track per source, sorted, every note with both its ends."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from mido import Message, MetaMessage, MidiFile, MidiTrack
+
+from bridges.channels import DRUM_CHANNEL
+from bridges.live_track import TEMPO, TICKS_PER_BEAT, TICKS_PER_SECOND
+from bridges.note_table import Place
+from bridges.performance import HeardStrike, Performance
+from bridges.velocity import VelocityCurve
+
+STRIKE_TICKS = round(0.06 * TICKS_PER_SECOND)  # how long a strike's note is held
+
+_velocity = VelocityCurve()
+
+
+class WrittenNote(NamedTuple):
+    begin_tick: int
+    end_tick: int  # after it began
+    place: Place
+    velocity: int
+    source: str
+
+
+def tick_of(sample: int, sample_rate: int) -> int:
+    return round(sample * TICKS_PER_SECOND / sample_rate)
+
+
+def note_message(kind: str, place: Place, velocity: int = 64) -> Message:
+    return Message(kind, channel=place.channel - 1, note=place.key, velocity=velocity)
+
+
+def strike_message(key: int, strength: float) -> Message:
+    return note_message("note_on", Place(DRUM_CHANNEL, key), _velocity(127 * strength))
+
+
+def exact_file(
+    performance: Performance, sample_rate: int, channel_of: Mapping[str, int], strike_key: int | None
+) -> MidiFile:
+    """First a track of tempo and markers, then one per source, then the strikes if they have a key."""
+    file = MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
+    cues = [(tick_of(cue.at_sample, sample_rate), 0, MetaMessage("marker", text=cue.name)) for cue in performance.cues]
+    file.tracks.append(_track(MetaMessage("set_tempo", tempo=TEMPO), cues))
+    notes = without_overlaps(_written_notes(performance, sample_rate, channel_of))
+    for source in channel_of:
+        moments = [moment for note in notes if note.source == source for moment in _both_ends(note)]
+        file.tracks.append(_track(MetaMessage("track_name", name=source), moments))
+    if strike_key is not None:
+        strikes = _written_strikes(performance.strikes(), sample_rate, strike_key)
+        file.tracks.append(_track(MetaMessage("track_name", name="strikes"), strikes))
+    return file
+
+
+def without_overlaps(notes: Iterable[WrittenNote]) -> list[WrittenNote]:
+    """Each ends a tick before the next begins at its place, so that the order of tracks does not matter; of two that
+    begin within a tick the louder stays. `notes`: by onset."""
+    kept: list[WrittenNote] = []
+    last_at: dict[Place, int] = {}  # index into kept
+    for note in notes:
+        index = last_at.get(note.place)
+        if index is not None:
+            before = kept[index]
+            if note.begin_tick - before.begin_tick < 2:
+                kept[index] = max(before, note, key=lambda each: each.velocity)
+                continue
+            kept[index] = before._replace(end_tick=min(before.end_tick, note.begin_tick - 1))
+        last_at[note.place] = len(kept)
+        kept.append(note)
+    return kept
+
+
+def _written_notes(performance: Performance, sample_rate: int, channel_of: Mapping[str, int]) -> Iterable[WrittenNote]:
+    for note in performance.notes():
+        begin = tick_of(note.onset_sample, sample_rate)
+        end = max(begin + 1, tick_of(note.offset_sample, sample_rate))
+        yield WrittenNote(begin, end, Place(channel_of[note.source], note.pitch), note.velocity, note.source)
+
+
+def _both_ends(note: WrittenNote) -> list[tuple[int, int, Message]]:
+    return [
+        (note.begin_tick, 1, note_message("note_on", note.place, note.velocity)),
+        (note.end_tick, 0, note_message("note_off", note.place)),
+    ]
+
+
+def _written_strikes(strikes: Iterable[HeardStrike], sample_rate: int, key: int) -> Iterable[tuple[int, int, Message]]:
+    loudest: dict[int, float] = {}  # by tick; several sources may strike as one
+    for strike in strikes:
+        tick = tick_of(strike.onset_sample, sample_rate)
+        loudest[tick] = max(strike.strength, loudest.get(tick, 0.0))
+    for tick, following in itertools.zip_longest(loudest, list(loudest)[1:], fillvalue=float("inf")):
+        yield tick, 1, strike_message(key, loudest[tick])
+        yield min(tick + STRIKE_TICKS, following), 0, note_message("note_off", Place(DRUM_CHANNEL, key))
+
+
+def _track(head: MetaMessage, moments: Iterable[tuple[int, int, Message | MetaMessage]]) -> MidiTrack:
+    """`moments`: (tick, order within the tick, what happens), in any order."""
+    track = MidiTrack([head])
+    now = 0
+    for tick, _, message in sorted(moments, key=lambda moment: moment[:2]):
+        track.append(message.copy(time=tick - now))
+        now = tick
+    return track

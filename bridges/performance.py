@@ -1,0 +1,72 @@
+"""What was played, complete: notes with both ends, strikes in their final state, cues. For files written at the end."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.events import RETRACTED, AllNotesOff, Cue, Event, NoteOff, NoteOn, Strike
+
+
+class PlayedNote(NamedTuple):
+    onset_sample: int
+    offset_sample: int  # not before its onset
+    pitch: int
+    velocity: int
+    source: str
+    reported_sample: int  # frames that had arrived when its onset was known
+
+
+class HeardStrike(NamedTuple):
+    onset_sample: int
+    strength: float
+    source: str
+    reported_sample: int  # frames that had arrived when it was first heard
+
+
+class Performance:
+    """Tell it every event; ask when all is over."""
+
+    def __init__(self) -> None:
+        self.end_sample = 0  # of everything heard so far
+        self.cues: list[Cue] = []
+        self._finished: list[PlayedNote] = []
+        self._sounding: dict[tuple[str, int], NoteOn] = {}
+        self._strikes: dict[tuple[str, int], HeardStrike] = {}
+
+    def hear(self, event: Event) -> None:
+        self.end_sample = max(self.end_sample, event.reported_sample)
+        match event:
+            case NoteOn():
+                self._end((event.source, event.id), event.at_sample)
+                self._sounding[event.source, event.id] = event
+            case NoteOff():
+                self._end((event.source, event.id), event.at_sample)
+            case AllNotesOff():
+                for key in [key for key in self._sounding if key[0] == event.source]:
+                    self._end(key, event.at_sample)
+            case Strike(state=state) if state == RETRACTED:
+                self._strikes.pop((event.source, event.id), None)
+            case Strike():
+                strike = HeardStrike(event.at_sample, event.strength, event.source, event.reported_sample)
+                self._strikes.setdefault((event.source, event.id), strike)
+            case Cue():
+                self.cues.append(event)
+
+    def notes(self) -> list[PlayedNote]:
+        """By onset; what still sounds ends with the performance."""
+        sounding = [_played(note, self.end_sample) for note in self._sounding.values()]
+        return sorted(self._finished + sounding)
+
+    def strikes(self) -> list[HeardStrike]:
+        """By onset, those that were retracted left out."""
+        return sorted(self._strikes.values())
+
+    def _end(self, key: tuple[str, int], at_sample: int) -> None:
+        note = self._sounding.pop(key, None)
+        if note is not None:
+            self._finished.append(_played(note, at_sample))
+
+
+def _played(note: NoteOn, offset_sample: int) -> PlayedNote:
+    offset_sample = max(offset_sample, note.at_sample)
+    return PlayedNote(note.at_sample, offset_sample, note.pitch, note.velocity, note.source, note.reported_sample)
