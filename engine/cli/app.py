@@ -50,6 +50,8 @@ app.command(context_settings=_passed_on)(export)
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # not every terminal knows a flat sign
     sys.exit(run(sys.argv[1:]))
 
 
