@@ -39,8 +39,9 @@ def test_blocks_held_up_move_nothing_while_one_a_second_is_on_time(seed, late_se
     n_frames, seconds = arrivals(5.0)
     random = np.random.default_rng(seed)
     late = np.where(random.random(len(seconds)) < share, late_seconds * random.random(len(seconds)), 0.0)
-    on_time = seconds[50 * np.ceil(np.arange(len(seconds)) / 50).astype(int).clip(max=(len(seconds) - 1) // 50)]
-    clock = observed(n_frames, np.maximum.accumulate(np.minimum(seconds + late, np.maximum(on_time, seconds))))
+    following = (50 * np.ceil(np.arange(len(seconds)) / 50)).astype(int).clip(max=len(seconds))
+    next_on_time = np.append(seconds, np.inf)[following]
+    clock = observed(n_frames, np.maximum.accumulate(np.minimum(seconds + late, next_on_time)))
     assert clock.seconds_of(5 * RATE) == pytest.approx(105.0, abs=1e-6)
 
 

@@ -1,12 +1,17 @@
-"""Laws of choosing a device: what is meant is found, and what isn't there is refused with what is."""
+"""Laws of choosing a device, and of time while the chosen one is away."""
 
 from __future__ import annotations
 
 import sys
+import time
 
+import numpy as np
 import pytest
 
+from engine.callback import STAMP_FRAMES, STAMP_NANOSECONDS
 from engine.device import DeviceInfo, find_device, list_devices
+from engine.ring import Ring
+from engine.sources import device as device_module
 from engine.sources.base import SourceError
 from engine.sources.device import DeviceSource
 
@@ -80,3 +85,67 @@ def test_without_portaudio_the_sentence_says_what_to_install(monkeypatch):
 def test_impossible_numbers_are_refused_at_once(option):
     with pytest.raises(SourceError, match=next(iter(option))):
         DeviceSource(**option)
+
+
+RATE = 48_000
+
+
+class ScriptedCapture:
+    """Stands in for the capture process: the test says what it answers and what its driver gives, and when."""
+
+    def __init__(self) -> None:
+        self.answer: dict | None = None
+        self.lost = False
+        self._ring = Ring(1, 4096)
+
+    def appear(self) -> None:
+        self.answer = {"ring": "", "sample_rate": RATE, "n_channels": 1, "device": "scripted", "host_api": "none"}
+
+    def give(self, n_frames: int, at_seconds: float) -> None:
+        self._ring.write(np.ones((n_frames, 1), np.float32))
+        self._ring.head[STAMP_FRAMES] += n_frames
+        self._ring.head[STAMP_NANOSECONDS] = int(at_seconds * 1e9)
+
+    def wait_for_answer(self, timeout_seconds: float) -> dict:
+        return self.answer
+
+    def map_ring(self) -> np.ndarray:
+        return self._ring._buffer
+
+    def close(self) -> None: ...
+
+
+def test_what_comes_back_stands_at_its_time_and_the_clock_counts_every_frame_handed_out(monkeypatch):
+    captures = [ScriptedCapture(), ScriptedCapture()]
+    first, second = captures
+    monkeypatch.setattr(device_module, "Capture", lambda request: captures.pop(0))
+    source, out, heard = DeviceSource(), np.zeros((1000, 1), np.float32), np.zeros(0)
+
+    def read() -> None:
+        nonlocal heard
+        heard = np.append(heard, out[: source.read(out), 0])
+
+    began = time.monotonic()
+    first.appear()
+    first.give(480, began)
+    source.open()
+    read()
+    np.testing.assert_array_equal(heard, np.ones(480))
+    first.lost = True
+    while source.stats.dropped_frames == 0:
+        read()
+    assert not heard[480:].any()
+    assert "scripted" in source.warning
+
+    told: list[int] = []
+    observe = source.clock.observe
+    monkeypatch.setattr(source.clock, "observe", lambda n, seconds: (told.append(n), observe(n, seconds)))
+    second.appear()
+    second.give(480, began + 10.0)  # its first block is full ten seconds after that of the first
+    while heard[-1] == 0.0:
+        read()
+    assert heard.sum() == 960
+    assert len(heard) == pytest.approx(480 + 10 * RATE, abs=2)
+    assert told[-1] == len(heard)
+    assert source.stats.dropped_frames == len(heard) - 960
+    assert (source.stats.reopened, source.warning) == (1, "")

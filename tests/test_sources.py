@@ -218,7 +218,7 @@ def test_a_damaged_m4a_gives_the_rest_and_says_so(files, tmp_path):
     path = tmp_path / "damaged.m4a"
     path.write_bytes(damaged)
     samples, source = read_file(path)
-    assert len(samples) > RATE
+    assert len(samples) > 1.5 * RATE
     assert_one_sentence(source.warning, path)
 
 
