@@ -175,8 +175,10 @@ def commit() -> str:
 
 
 def load(checkpoint_path: Path) -> tuple[NotesNet, dict[str, Any]]:
-    """The averaged net of a checkpoint, and the checkpoint."""
-    checkpoint = torch.load(checkpoint_path, weights_only=True)
+    """The averaged net of a checkpoint, and the checkpoint. ValueError where there is none."""
+    if not checkpoint_path.is_file():
+        raise ValueError(f"there is no checkpoint at {checkpoint_path}; ictus train notes makes one")
+    checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
     net = NotesNet(**checkpoint["knobs"]["net"])
     net.load_state_dict(checkpoint["averaged"])
     return net.eval(), checkpoint

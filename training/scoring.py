@@ -52,8 +52,8 @@ def listen(net: torch.nn.Module, shards: Iterable[Shard]) -> list[Heard]:
         state, pieces = net.initial_state(1), []
         for first in range(0, len(shard.features), _PIECE_FRAMES):
             features = torch.from_numpy(shard.features[None, first : first + _PIECE_FRAMES].astype(np.float32))
-            onset, frame, velocity, *state = net(features, *state)
-            pieces.append(torch.stack([onset[0], frame[0], velocity[0]]).float().sigmoid().numpy())
+            onset, frame, velocity, *state = net(features.to(state[0].device), *state)
+            pieces.append(torch.stack([onset[0], frame[0], velocity[0]]).float().sigmoid().cpu().numpy())
         heard.append(Heard(*np.concatenate(pieces, axis=1), shard.notes))
     net.train(was_training)
     return heard

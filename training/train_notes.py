@@ -62,7 +62,7 @@ class Knobs:
     disguise: Disguise = Disguise()
 
 
-def train(data: Path, out: Path, knobs: Knobs = Knobs()) -> Path:
+def train(data: Path, out: Path, knobs: Knobs = Knobs(), device: str = "cpu") -> Path:
     """Learn from `data`/train, validate on `data`/valid; returns the last checkpoint in `out`.
 
     ValueError where `data` holds no shards, or `out` a run with other knobs.
@@ -72,7 +72,7 @@ def train(data: Path, out: Path, knobs: Knobs = Knobs()) -> Path:
     learn_from, validate_on = ShardSet(data / "train"), ShardSet(data / "valid", limit=knobs.validate_shards)
     out.mkdir(parents=True, exist_ok=True)
 
-    net = NotesNet(**knobs.net).to(memory_format=torch.channels_last)
+    net = NotesNet(**knobs.net).to(device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(net).requires_grad_(False)
     optimizer = torch.optim.AdamW(net.parameters(), knobs.learning_rate, weight_decay=knobs.weight_decay)
     run = Run(out, knobs, net, averaged, optimizer, np.random.default_rng(knobs.seed))
@@ -120,10 +120,12 @@ def step(run: Run, shards: ShardSet) -> dict[str, Tensor]:
     features, targets = draw_batch(
         shards, run.rng, knobs.batch, knobs.chunk_frames, NOTES_FEATURES, knobs.look_ahead_frames, knobs.disguise
     )
-    with torch.autocast("cpu", torch.bfloat16, enabled=knobs.bfloat16):
-        answer = run.net(torch.from_numpy(features), *run.net.initial_state(knobs.batch))
-    scored = slice(knobs.warm_up_frames, None)
-    losses = knobs.loss([logits[:, scored] for logits in answer[:3]], [torch.from_numpy(t[:, scored]) for t in targets])
+    state = run.net.initial_state(knobs.batch)
+    device, scored = state[0].device, slice(knobs.warm_up_frames, None)
+    with torch.autocast(device.type, torch.bfloat16, enabled=knobs.bfloat16):
+        answer = run.net(torch.from_numpy(features).to(device), *state)
+    asked = [torch.from_numpy(target[:, scored]).to(device) for target in targets]
+    losses = knobs.loss([logits[:, scored] for logits in answer[:3]], asked)
     run.optimizer.zero_grad()
     losses["total"].backward()
     nn.utils.clip_grad_norm_(run.net.parameters(), knobs.clip_norm)
@@ -210,7 +212,7 @@ class Run:
         """Go on from the checkpoint in `out`, if there is one. ValueError where it is of other knobs."""
         if not self.path.exists():
             return
-        saved = torch.load(self.path, weights_only=True)
+        saved = torch.load(self.path, map_location="cpu", weights_only=True)
         if saved["knobs"] != asdict(self.knobs):
             raise ValueError(f"{self.path} was trained with other knobs; give another --out or the same knobs")
         self.net.load_state_dict(saved["net"])
@@ -231,17 +233,22 @@ def count(net: nn.Module) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     defaults = Knobs()
-    parser = argparse.ArgumentParser(prog="ictus train notes", description="Train the notes model on rendered shards.")
+    parser = argparse.ArgumentParser(
+        prog="ictus train notes",
+        description="Train the notes model on rendered shards; python -m training.render makes them. A run that was "
+        "stopped goes on when it is started again.",
+    )
     parser.add_argument("--data", type=Path, default=Path("runs/notes_set"), help="folder with train/ and valid/")
     parser.add_argument("--out", type=Path, default=Path("runs/notes"), help="checkpoints and curves go here")
     parser.add_argument("--minutes", type=float, default=defaults.minutes, help="of training (%(default)s)")
     parser.add_argument("--steps", type=int, default=defaults.steps, help="at most (%(default)s)")
     parser.add_argument("--seed", type=int, default=defaults.seed, help="(%(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (%(default)s)")
     parser.add_argument("--knobs", type=json.loads, default={}, help="any others, as JSON: '{\"batch\": 8}'")
     options = parser.parse_args(arguments)
     try:
         knobs = Knobs(minutes=options.minutes, steps=options.steps, seed=options.seed, **options.knobs)
-        print(f"trained: {train(options.data, options.out, knobs)}")
+        print(f"trained: {train(options.data, options.out, knobs, options.device)}")
     except (ValueError, TypeError) as error:
         parser.error(str(error))
 

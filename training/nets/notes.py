@@ -54,13 +54,13 @@ class NotesNet(nn.Module):
 
     def initial_state(self, batch: int) -> tuple[Tensor, ...]:
         n_first, _, _, n_pitch, n_hidden = self.sizes
-        memory = torch.zeros(1, batch * N_PITCHES, n_hidden)
+        zeros = self.register.new_zeros  # on the device where the weights are
         return (
-            torch.zeros(batch, 2, 2, N_BANDS),
-            torch.zeros(batch, n_first, 1, N_BANDS),
-            torch.zeros(batch, n_pitch, 2, N_PITCHES),
-            memory,
-            memory.clone(),
+            zeros(batch, 2, 2, N_BANDS),
+            zeros(batch, n_first, 1, N_BANDS),
+            zeros(batch, n_pitch, 2, N_PITCHES),
+            zeros(1, batch * N_PITCHES, n_hidden),
+            zeros(1, batch * N_PITCHES, n_hidden),
         )
 
     def forward(
