@@ -63,8 +63,9 @@ class Capture:
         )
         self.answer: dict | None = None
         self._answered = threading.Event()
-        self._process.stdin.write(json.dumps(asdict(request)) + "\n")
-        self._process.stdin.flush()
+        with suppress(OSError):  # it has died already; no answer will come, and that will be said
+            self._process.stdin.write(json.dumps(asdict(request)) + "\n")
+            self._process.stdin.flush()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -96,7 +97,8 @@ class Capture:
         return buffer
 
     def close(self) -> None:
-        self._process.stdin.close()
+        with suppress(OSError):
+            self._process.stdin.close()
         try:
             self._process.wait(LEAVE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -113,6 +115,8 @@ def _map(path: Path) -> np.ndarray:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which then closes our standard input
+    if hasattr(os, "sched_setscheduler"):  # the engine's urgency is inherited; only the driver's thread has a claim
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     request = CaptureRequest(**json.loads(sys.stdin.readline()))
     let_go = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), let_go.set()), daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class DeviceSource:
         capture = Capture(self._request)
         try:
             answer = capture.wait_for_answer(ANSWER_SECONDS)
-        except SourceError:
+        except BaseException:
             capture.close()
             raise
         self.sample_rate, self.n_channels = answer["sample_rate"], answer["n_channels"]
@@ -137,9 +138,12 @@ class DeviceSource:
         """The device is gone, and the ring is read to its end: wait for its return in a fresh process."""
         self._capture.close()
         self._ring = None
-        self._capture = Capture(self._request)
         self._retry_at = time.monotonic() + RETRY_SECONDS  # at the soonest, should this one die too
         self.warning = f'The device "{self.device_name}" is gone; there is silence until it is back.'
+        with suppress(OSError):  # no process to be had just now: again at the next try
+            self._capture = Capture(self._request)
+        if self.ended:  # closed meanwhile, by another thread
+            self._capture.close()
 
     def _stand_in(self, timeout_seconds: float) -> None:
         """Silence for the time that has passed without the device; and the device, if it is back."""
