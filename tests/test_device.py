@@ -23,6 +23,7 @@ DEVICES = [
     DeviceInfo(7, "USB Audio", JACK, 2, 96_000, False),
     DeviceInfo(9, "7", JACK, 2, 96_000, False),
     DeviceInfo(11, "SYSTEM", JACK, 1, 96_000, False),
+    DeviceInfo(13, "Built-in Line", JACK, 2, 96_000, False),
 ]
 
 
@@ -35,7 +36,8 @@ DEVICES = [
         ("5", None, 5),  # as a command line says it
         ("7", None, 7),  # a number is an index
         ("Built-in", None, 2),
-        ("built", None, 2),  # a part, in any case
+        ("built-in", None, 2),  # the whole name goes before a part of one, in any case
+        ("lt-in l", None, 13),  # a part, in any case
         ("system", None, 5),  # the exact name goes before the same in other case
         ("USB Audio", None, 0),  # one device, seen through two APIs
         ("usb", "jack", 7),
@@ -50,7 +52,7 @@ def test_what_is_meant_is_found(wanted, host_api, index):
     [
         ("violin", None, ["violin", '0 "USB Audio"', '5 "system"', "8 channels", '2 "Built-in" (ALSA, 1 channel)']),
         (3, None, ["3", '2 "Built-in"']),
-        ("Built-in", "jack", ["Built-in", '5 "system"']),
+        ("violin", "alsa", ["violin", '2 "Built-in"']),
         (None, "WASAPI", ["WASAPI", f"{ALSA}, {JACK}."]),
         ("SyStEm", None, ["More than one", '5 "system"', '11 "SYSTEM"']),
         ("u", None, ["More than one", '2 "Built-in"', '0 "USB Audio"']),
