@@ -22,7 +22,7 @@ from engine.realtime import Calm
 from engine.sources.base import Source
 
 _MOST_COMMANDS = 256  # waiting; a flood beyond that is refused, not stored
-_CLOSE_SECONDS = 5.0  # for all bridges together to send what is left
+_CLOSE_SECONDS = 30.0  # for all bridges together to send what is left and finish their files; a first picture is slow
 
 
 class Session:

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from engine.cli.errors import CliError
-from engine.cli.process import EngineProcess
+from engine.cli.process import END_SECONDS, EngineProcess
 from engine.cli.scene import Scene
 from engine.cli.screen import Lines, Screen
 from engine.cli.summary import summary
@@ -23,7 +23,6 @@ from engine.registry import find
 
 RECEIVERS = "ictus.receivers"
 POLL_SECONDS = 0.05
-END_SECONDS = 15.0  # for the engine to end its notes and close its files
 
 
 def perform(

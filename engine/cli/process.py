@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.cli.errors import CliError
 
-_END_SECONDS = 15.0  # to end its notes and close its files
+END_SECONDS = 45.0  # to end its notes and close its files: more than a session allows its bridges
 
 
 class EngineProcess:
@@ -76,7 +76,7 @@ class EngineProcess:
         """For an engine that does not end."""
         self.stop()
         try:
-            self._process.wait(_END_SECONDS)
+            self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

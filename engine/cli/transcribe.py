@@ -106,7 +106,7 @@ def _transcribe_one(config: Config, file: Path, stem: Path, watcher: _ProgressBa
         if sentence:
             watcher.say(f"{file}: {sentence}")
     status = session.status()
-    if status["bridge_errors"]:
+    if status["bridge_errors"] or not all(path.exists() for path in paths.values()):
         raise CliError("its results could not be written in full")
     return f"{status['notes']:.0f} notes, {status['strikes']:.0f} strikes in {status['seconds']:.1f} s"
 
