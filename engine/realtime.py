@@ -64,12 +64,15 @@ class Calm:
 
 
 def _take_priority() -> tuple[int, os.sched_param] | None:
-    """SCHED_FIFO for the calling thread, where there is such a thing and it is permitted; the policy it had before."""
+    """SCHED_FIFO for the calling thread, where there is such a thing and it is permitted; the policy it had before.
+
+    Not for the processes it starts: two in a hurry would starve each other.
+    """
     if not hasattr(os, "sched_setscheduler"):
         return None
     before = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_FIFO_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(_FIFO_PRIORITY))
     except OSError:
         return None
     return before

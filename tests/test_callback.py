@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from numba import cfunc, njit, types
 
-from engine import ring
-from engine.atomics import load_acquire, store_release
-from engine.callback import (
+from engine.driver.atomics import load_acquire, store_release
+from engine.driver.callback import (
     CALLBACKS,
     HAS_CLOCK,
     PA_CALLBACK,
@@ -24,8 +23,8 @@ from engine.callback import (
     compiled_callback,
     read_stamp,
 )
-from engine.ring import USER_SEMAPHORE, Ring
-from engine.wakeup import HAS_SEMAPHORE, Wakeup
+from engine.driver.ring import USER_SEMAPHORE, Ring
+from engine.driver.wakeup import HAS_SEMAPHORE, Wakeup
 
 FORBIDDEN = ("NRT_Allocate", "NRT_MemInfo_alloc", "numba_do_raise")
 INPUT_OVERFLOW = 2
@@ -176,14 +175,3 @@ def test_the_callback_wakes_a_reader_that_waits():
     sleeper.start()
     driver.give(np.ones((1, 1), np.float32))
     assert woken.wait(30.0)
-
-
-def test_a_change_in_the_ring_makes_the_kept_code_stale(monkeypatch, tmp_path):
-    """Numba would go on using code compiled for the ring's old layout, and write all over memory."""
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    assert compiled_callback().cache_hits == 0
-    assert compiled_callback().cache_hits == 1
-    changed = tmp_path / "ring.py"
-    changed.write_text(Path(ring.__file__).read_text() + "\n")
-    monkeypatch.setattr(ring, "__file__", str(changed))
-    assert compiled_callback().cache_hits == 0

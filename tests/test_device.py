@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from engine.callback import STAMP_FRAMES, STAMP_NANOSECONDS
-from engine.device import DeviceInfo, find_device, list_devices
-from engine.ring import Ring
+from engine.driver.callback import STAMP_FRAMES, STAMP_NANOSECONDS
+from engine.driver.device import DeviceInfo, find_device, list_devices
+from engine.driver.ring import Ring
 from engine.sources import device as device_module
 from engine.sources.base import SourceError
 from engine.sources.device import DeviceSource

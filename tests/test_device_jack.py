@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.device import list_devices
+from engine.driver.device import list_devices
 from engine.sources.base import SourceError
 from engine.sources.device import DeviceSource
 from tests.support.hogs import hogging, hold, spin

@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {"engine", "bridges", "training", "benchmarks", "tests"}
 ENGINE_MAY = {"engine", "numpy", "numba", "onnxruntime"}
 ENGINE_DOORS = {  # the one place for each further library
-    "llvmlite": ["engine/atomics.py", "engine/callback.py", "engine/realtime.py"],
+    "llvmlite": ["engine/driver/atomics.py", "engine/driver/callback.py", "engine/realtime.py"],
     "soundfile": ["engine/sources/file.py"],
     "av": ["engine/sources/file.py"],
-    "sounddevice": ["engine/device.py", "engine/sources/device.py"],
-    "cffi": ["engine/device.py", "engine/sources/device.py"],
+    "sounddevice": ["engine/driver/device.py", "engine/sources/device.py"],
+    "cffi": ["engine/driver/device.py", "engine/sources/device.py"],
     "tomli": ["engine/config.py"],
     "typer": ["engine/cli/"],
     "rich": ["engine/cli/"],

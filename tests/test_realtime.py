@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
 import sys
 import threading
 
@@ -41,15 +42,20 @@ def test_denormals_are_zero_meanwhile_and_on_this_thread_alone(live):
     assert denormal() == before
 
 
+ASK = "import os; print(os.sched_getscheduler(0))"
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="no such scheduling here")
 def test_the_thread_has_the_priority_it_says_it_got():
     def work() -> tuple[bool, int, int]:
         with Calm(True) as calm:
             meanwhile = os.sched_getscheduler(0)
+            child = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True).stdout
+        assert int(child) == os.SCHED_OTHER, "a child that never asked must not preempt everybody"
         return "real-time priority" in calm.granted, meanwhile, os.sched_getscheduler(0)
 
     granted, meanwhile, after = in_a_thread(work)
-    assert meanwhile == (os.SCHED_FIFO if granted else after)
+    assert meanwhile == (os.SCHED_FIFO | os.SCHED_RESET_ON_FORK if granted else after)
     assert after == os.sched_getscheduler(0)
 
 

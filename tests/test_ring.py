@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from engine.atomics import load_acquire, store_release
-from engine.ring import (
+from engine.driver.atomics import load_acquire, store_release
+from engine.driver.ring import (
     HEAD_WORDS,
     LOGGED,
     N_CHANNELS,

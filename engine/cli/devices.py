@@ -15,7 +15,7 @@ def devices() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from engine.device import list_devices
+    from engine.driver.device import list_devices
 
     with quiet_drivers():
         inputs, ports = list_devices(), _midi_ports()

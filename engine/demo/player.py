@@ -14,7 +14,7 @@ import threading
 import numpy as np
 
 from engine.demo.source import FOLDER, STEMS, read_whole
-from engine.device import portaudio
+from engine.driver.device import portaudio
 from engine.features.resample import Resampler
 
 STEM_GAIN = 0.6  # two stems must not clip

@@ -22,8 +22,8 @@ import pytest
 from llvmlite import binding
 from numba import carray, cfunc, types
 
-from engine.atomics import load_acquire, store_release
-from engine.callback import as_pointer
+from engine.driver.atomics import load_acquire, store_release
+from engine.driver.callback import as_pointer
 
 START_SECONDS = 10
 STOP_SECONDS = 5  # a synchronous server may take longer to leave; then it is killed

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from engine.atomics import load_acquire, store_release
+from engine.driver.atomics import load_acquire, store_release
 
 LINE = 16  # int64 words to 128 bytes: a cache line on Apple's arm64, two on others
 N_GAPS = 64  # a power of two

@@ -51,10 +51,10 @@ class Capture:
     """The engine's end: starts the process; `answer` appears when the device is open, or can't be."""
 
     def __init__(self, request: CaptureRequest) -> None:
-        root = str(Path(__file__).resolve().parent.parent)
+        root = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "engine.capture"],
+            [sys.executable, "-m", "engine.driver.capture"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # drivers talk a lot while they look for devices
@@ -132,11 +132,11 @@ def main() -> None:
 
 def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
     """Open the device and keep it until told to let go. SourceError if it can't be opened."""
-    from engine.callback import CALLBACKS
-    from engine.device import InputStream, find_device, portaudio, present_devices
-    from engine.presence import watch_jack_client
-    from engine.ring import USER_SEMAPHORE, Ring
-    from engine.wakeup import Wakeup
+    from engine.driver.callback import CALLBACKS
+    from engine.driver.device import InputStream, find_device, portaudio, present_devices
+    from engine.driver.presence import watch_jack_client
+    from engine.driver.ring import USER_SEMAPHORE, Ring
+    from engine.driver.wakeup import Wakeup
 
     with portaudio() as sounddevice:
         device = find_device(present_devices(sounddevice), request.device, request.host_api)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from engine.callback import compiled_callback
-from engine.ring import Ring
+from engine.driver.callback import compiled_callback
+from engine.driver.ring import Ring
 from engine.sources.base import SourceError
 
 INSTALL = {

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import zlib
-from pathlib import Path
 
 import numpy as np
 from llvmlite import ir
 from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
-from engine import atomics, ring, wakeup
-from engine.atomics import load_acquire, store_release
-from engine.ring import CAPACITY, HEAD_WORDS, N_CHANNELS, USER_COUNTERS, USER_SEMAPHORE, ring_write
-from engine.wakeup import HAS_SEMAPHORE
+from engine.driver.atomics import load_acquire, store_release
+from engine.driver.ring import CAPACITY, HEAD_WORDS, N_CHANNELS, USER_COUNTERS, USER_SEMAPHORE, ring_write
+from engine.driver.wakeup import HAS_SEMAPHORE
 
 # In the ring's head, written by the callback. STAMP_* belong together: odd TURN, they are being written.
 STAMP_TURN, STAMP_FRAMES, STAMP_NANOSECONDS, CALLBACKS, XRUNS = range(USER_COUNTERS, USER_COUNTERS + 5)
@@ -72,42 +69,30 @@ def wake_reader(head):
             _sem_post(semaphore)
 
 
-def make_on_block(revision):
-    """The callback as a Python function; `revision` is part of the name under which its compiled code is kept."""
-
-    def on_block(in_pointer, out_pointer, n_frames, time_info, flags, ring_pointer):
-        """PaStreamCallback: `in_pointer` to [n_frames, n_channels] float32, `ring_pointer` to a Ring's buffer."""
-        revision  # noqa: B018
-        head = carray(ring_pointer, HEAD_WORDS, types.int64)
-        n_samples = head[CAPACITY] * head[N_CHANNELS]
-        samples = carray(ring_pointer, 2 * HEAD_WORDS + n_samples, types.float32)[2 * HEAD_WORDS :]
-        n = types.int64(n_frames)
-        block = carray(in_pointer, n * head[N_CHANNELS], types.float32)
-        stamped_at = now_nanoseconds(head)
-        ring_write(head, samples, block, n)
-        turn = head[STAMP_TURN]
-        store_release(head, STAMP_TURN, turn + 1)
-        store_release(head, STAMP_FRAMES, head[STAMP_FRAMES] + n)
-        store_release(head, STAMP_NANOSECONDS, stamped_at)
-        store_release(head, STAMP_TURN, turn + 2)
-        store_release(head, CALLBACKS, head[CALLBACKS] + 1)
-        if flags & (INPUT_UNDERFLOW | INPUT_OVERFLOW):
-            store_release(head, XRUNS, head[XRUNS] + 1)
-        wake_reader(head)
-        return PA_CONTINUE
-
-    return on_block
+def on_block(in_pointer, out_pointer, n_frames, time_info, flags, ring_pointer):
+    """PaStreamCallback: `in_pointer` to [n_frames, n_channels] float32, `ring_pointer` to a Ring's buffer."""
+    head = carray(ring_pointer, HEAD_WORDS, types.int64)
+    n_samples = head[CAPACITY] * head[N_CHANNELS]
+    samples = carray(ring_pointer, 2 * HEAD_WORDS + n_samples, types.float32)[2 * HEAD_WORDS :]
+    n = types.int64(n_frames)
+    block = carray(in_pointer, n * head[N_CHANNELS], types.float32)
+    stamped_at = now_nanoseconds(head)
+    ring_write(head, samples, block, n)
+    turn = head[STAMP_TURN]
+    store_release(head, STAMP_TURN, turn + 1)
+    store_release(head, STAMP_FRAMES, head[STAMP_FRAMES] + n)
+    store_release(head, STAMP_NANOSECONDS, stamped_at)
+    store_release(head, STAMP_TURN, turn + 2)
+    store_release(head, CALLBACKS, head[CALLBACKS] + 1)
+    if flags & (INPUT_UNDERFLOW | INPUT_OVERFLOW):
+        store_release(head, XRUNS, head[XRUNS] + 1)
+    wake_reader(head)
+    return PA_CONTINUE
 
 
 def compiled_callback(cache: bool = True):
-    """The callback as native code; its `.address` is the C function pointer. Compiled once (1 s), then kept on disk.
-
-    Numba looks at this file alone to see whether what it kept is stale. The code of the ring is compiled in, and a
-    stale layout would write all over memory: so a digest of the ring's files goes into the key.
-    """
-    files = (Path(module.__file__) for module in (atomics, ring, wakeup))
-    revision = zlib.crc32(b"".join(file.read_bytes() for file in files))
-    return cfunc(PA_CALLBACK, nopython=True, cache=cache)(make_on_block(revision))
+    """The callback as native code; its `.address` is the C function pointer. Compiled once (1 s), then kept on disk."""
+    return cfunc(PA_CALLBACK, nopython=True, cache=cache)(on_block)
 
 
 @njit(cache=True, nogil=True)
