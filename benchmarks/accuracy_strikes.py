@@ -1,0 +1,109 @@
+"""How well and how soon strikes are heard in real drum takes, alone and in the mix, through the engine that runs live.
+
+    python -m benchmarks.accuracy_strikes --data FOLDER [--threshold 0.5]
+
+FOLDER holds eval_real/manifest.json, a list of files with `kind` "drums" or "drums-in-mix", `audio` and `onsets` (a
+table with a header, onset seconds first). Counted with mir_eval.onset over all takes of a kind. The delay is from the
+label to the last sample the engine needed, device and compute not counted; strikes more than 50 ms off have none.
+In the mix every other instrument's attack is counted as false, though hearing it is what the stage is for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mir_eval
+import numpy as np
+
+from benchmarks.circumstances import circumstances
+from engine.chain import Chain
+from engine.events import Strike
+from engine.lane import Lane
+from engine.sources.file import FileSource
+from engine.spec import StreamSpec
+from engine.stages.strike import StrikeStage
+
+STREAM_RATE = 16_000
+BLOCK_FRAMES = 480
+TOLERANCES_SECONDS = (0.025, 0.05)
+
+
+@dataclass
+class Tally:
+    """Counts over all takes of one kind; hits per tolerance."""
+
+    hits: np.ndarray = field(default_factory=lambda: np.zeros(len(TOLERANCES_SECONDS), int))
+    n_heard: int = 0
+    n_labels: int = 0
+    early_ms: list[float] = field(default_factory=list)  # at_sample after the label
+    delays_ms: list[float] = field(default_factory=list)  # reported_sample after the label
+
+    def add(self, labels: np.ndarray, heard: np.ndarray) -> None:
+        """`labels` [n] seconds; `heard` [m, 2] seconds at which a strike sounded, and at which it was reported."""
+        self.n_labels += len(labels)
+        self.n_heard += len(heard)
+        for i, tolerance in enumerate(TOLERANCES_SECONDS):
+            pairs = mir_eval.util.match_events(labels, heard[:, 0], tolerance)
+            self.hits[i] += len(pairs)
+        for label, strike in pairs:
+            at, reported = heard[strike] - labels[label]
+            self.early_ms.append(1000 * at)
+            self.delays_ms.append(1000 * reported)
+
+    def row(self) -> list[str]:
+        scores = [f"{2 * hits / max(1, self.n_heard + self.n_labels):.3f}" for hits in self.hits]
+        precision, recall = self.hits[-1] / max(1, self.n_heard), self.hits[-1] / max(1, self.n_labels)
+        delays = [f"{np.percentile(self.delays_ms, q):.1f}" for q in (50, 95)] if self.delays_ms else ["", ""]
+        offset = f"{np.median(self.early_ms):.1f}" if self.early_ms else ""
+        return [str(self.n_labels), *scores, f"{precision:.3f}", f"{recall:.3f}", offset, *delays]
+
+
+def listen(path: Path, threshold: float) -> np.ndarray:
+    """[n, 2]: when each strike in the file sounded, and when it was reported; seconds, in order."""
+    source = FileSource(path)
+    source.open()
+    chain = Chain([("strike", StrikeStage(threshold=threshold))], StreamSpec("drums", STREAM_RATE))
+    lane = Lane("drums", chain, (0,), source.sample_rate, BLOCK_FRAMES)
+    block, events = np.zeros((BLOCK_FRAMES, source.n_channels), np.float32), []
+    while not source.ended:
+        n_frames = source.read(block)
+        events += lane.push(block[:n_frames])
+    source.close()
+    events += lane.flush()
+    heard = [(event.at_sample, event.reported_sample) for event in events if isinstance(event, Strike)]
+    return np.array(sorted(heard), np.float64).reshape(-1, 2) / source.sample_rate
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy_strikes", description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds eval_real/manifest.json")
+    parser.add_argument("--threshold", type=float, default=0.5, help="of the stage, 0 to 1")
+    chosen = parser.parse_args()
+    folder = chosen.data / "eval_real"
+    try:
+        takes = json.loads((folder / "manifest.json").read_text())
+        tallies = {"drums": Tally(), "drums-in-mix": Tally()}
+        for take in takes:
+            if take["kind"] in tallies:
+                labels = np.loadtxt(folder / take["onsets"], skiprows=1, usecols=0, ndmin=1)
+                labels = np.unique(labels) + take.get("label_shift_seconds", 0.0)
+                tallies[take["kind"]].add(labels, listen(folder / take["audio"], chosen.threshold))
+    except (OSError, ValueError, KeyError) as error:
+        print(f"accuracy_strikes: {folder}: {error}", file=sys.stderr)
+        return 1
+    print("| kind | labels | F1 ±25 ms | F1 ±50 ms | precision ±50 | recall ±50 | at − label, median ms "
+          "| reported − label, median ms | p95 ms |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
+    for kind, tally in tallies.items():
+        print("| " + " | ".join([kind, *tally.row()]) + " |")
+    command = f"python -m benchmarks.accuracy_strikes --data FOLDER --threshold {chosen.threshold:g}"
+    print("\n" + "; ".join(f"{name}: {value}" for name, value in circumstances(command).items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

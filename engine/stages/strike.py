@@ -1,0 +1,82 @@
+"""The `strike` listener: something was struck, plucked or knocked just now, whatever its pitch; as early as can be."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from engine.decode.strikes import STRIKE_FEATURES, THRESHOLD_DB, StrikeDetector, samples_since_attack
+from engine.events import CONFIRMED, TENTATIVE, Strike
+from engine.spec import StreamSpec
+from engine.stage import Frame
+
+THRESHOLD_RATIO = 16.0  # between the thresholds at 1 and at 0, in decibels of evidence; at 0.5 it is the tuned one
+QUIETEST_PEAK = 10.0 ** (-66.0 / 20.0)  # of full scale: below this nobody hears a strike
+FAINTEST_DB = -60.0  # the peak of an attack whose strength is 0; at full scale it is 1
+RECENT_SAMPLES = 320  # how far back an attack is looked for: 20 ms
+
+
+class StrikeStage:
+    """`threshold`: 0 (hears everything) to 1 (only the clearest). `refractory_ms`: the least distance of two strikes.
+
+    Both can be set while it listens. With `confirmable` True its strikes are tentative: another stage will confirm or
+    retract them.
+    """
+
+    features = STRIKE_FEATURES
+    hop_samples = STRIKE_FEATURES.hop_samples
+    latency_samples = STRIKE_FEATURES.hop_samples - 1  # a full-scale click; one of -40 dB takes 3 samples more
+    options = {"threshold": (0.0, 1.0), "refractory_ms": (10.0, 500.0)}
+
+    def __init__(self, threshold: float = 0.5, refractory_ms: float = 42.0) -> None:
+        for name, value in (("threshold", threshold), ("refractory_ms", refractory_ms)):
+            low, high = self.options[name]
+            if not low <= value <= high:
+                raise ValueError(f"{name} of the stage strike is {value}; it must be from {low:g} to {high:g}")
+        self.threshold, self.refractory_ms = threshold, refractory_ms
+        self.confirmable = False
+
+    def prepare(self, stream: StreamSpec) -> None:
+        self._source = stream.source
+        self._hops_per_ms = stream.sample_rate / 1000 / self.hop_samples
+        self._detector = StrikeDetector()
+        self._recent = np.zeros(RECENT_SAMPLES, np.float32)
+        samples_since_attack(self._recent)  # compiles
+        self.reset()
+
+    def reset(self) -> None:
+        self._detector.reset()
+        self._recent[:] = 0.0
+        self._last_id = 0
+
+    def process(self, frame: Frame) -> None:
+        self._recent[: -self.hop_samples] = self._recent[self.hop_samples :]
+        self._recent[-self.hop_samples :] = frame.samples
+        threshold_db = THRESHOLD_DB * THRESHOLD_RATIO ** (self.threshold - 0.5)
+        if _peak(self._recent) < QUIETEST_PEAK:
+            threshold_db = math.inf
+        is_gap = not frame.samples.any()
+        confidence = self._detector.process(
+            frame.features[0], is_gap, threshold_db, self.refractory_ms * self._hops_per_ms
+        )
+        if not confidence:
+            return
+        self._last_id += 1
+        n_attack = samples_since_attack(self._recent)
+        strength = 1.0 - 20.0 * math.log10(_peak(self._recent[-n_attack:]) + 1e-9) / FAINTEST_DB
+        frame.emit(
+            Strike(
+                self._source,
+                at_sample=max(0, frame.end_sample - n_attack),
+                reported_sample=frame.end_sample,
+                id=self._last_id,
+                state=TENTATIVE if self.confirmable else CONFIRMED,
+                strength=min(1.0, max(0.0, strength)),
+                confidence=confidence,
+            )
+        )
+
+
+def _peak(samples: np.ndarray) -> float:
+    return max(float(samples.max()), -float(samples.min()))
