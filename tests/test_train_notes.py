@@ -145,6 +145,26 @@ def test_a_run_with_other_knobs_is_not_gone_on_with(data, tmp_path):
         train(data, tmp_path / "run", dataclasses.replace(knobs, seed=2))
 
 
+def test_a_run_that_starts_from_another_takes_what_fits_and_keeps_its_past_on_record(data, tmp_path):
+    train(data, tmp_path / "first", dataclasses.replace(KNOBS, steps=3))
+    first = torch.load(tmp_path / "first" / "checkpoint.pt", weights_only=True)
+    wider = dataclasses.replace(
+        KNOBS,
+        steps=1,
+        learning_rate=0.0,
+        net={**SMALL, "n_hidden": 9},
+        start_from=str(tmp_path / "first/checkpoint.pt"),
+    )
+    train(data, tmp_path / "second", wider)
+    second = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    torch.testing.assert_close(
+        second["net"]["bands.conv.weight"], first["averaged"]["bands.conv.weight"], rtol=0, atol=0
+    )
+    assert second["net"]["answer.weight"].shape == (3, 9)
+    assert second["step"] == 1 and second["earlier"]["step"] == 3
+    assert second["earlier"]["knobs"] == first["knobs"]
+
+
 def test_it_learns(data, tmp_path, capsys):
     plain = dataclasses.replace(Disguise(), gain_db=0.0, tilt_db=0.0, ripple_db=0.0, noise_share=0.0)
     knobs = dataclasses.replace(

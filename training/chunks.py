@@ -51,8 +51,8 @@ class Disguise:
     gain_db: float = 6.0
     tilt_db: float = 4.0  # from the middle of the range to either end
     ripple_db: float = 2.0  # one slow wave over the bands, of random length and phase
-    noise_share: float = 0.4  # of chunks that get a noise floor
-    noise_db: tuple[float, float] = (-95.0, -60.0)  # its level, re full scale
+    noise_share: float = 0.2  # of chunks that get a noise floor
+    noise_db: tuple[float, float] = (-100.0, -75.0)  # its level in a band, re full scale
     noise_flutter_db: float = 4.0  # from frame to frame
 
     def apply(self, features: np.ndarray, rng: np.random.Generator) -> None:

@@ -141,7 +141,8 @@ def write_golden(graph: Path, card: Card, shard: Shard) -> None:
 
 def papers_of(checkpoint: dict[str, Any], data: Path, scored: Score, options: dict[str, Any]) -> dict[str, Any]:
     """What the card says about where the model came from and how good it is."""
-    knobs = checkpoint["knobs"]
+    knobs, earlier = dict(checkpoint["knobs"]), checkpoint["earlier"]
+    knobs["start_from"] = Path(knobs["start_from"]).parent.name  # no one's folders in a card
     manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
     return {
         "licence": LICENCE,
@@ -157,6 +158,7 @@ def papers_of(checkpoint: dict[str, Any], data: Path, scored: Score, options: di
             "knobs": knobs,
             "steps": checkpoint["step"],
             "hours": round(checkpoint["seconds"] / 3600, 3),
+            "earlier": earlier,
             "machine": f"{platform.machine()}, {knobs['threads']} thread(s)",
             "date": time.strftime("%Y-%m-%d"),
             "commit": commit(),

@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +58,9 @@ class Knobs:
     log_steps: int = 200
     threads: int = 1
     bfloat16: bool = True
+    start_from: str = (
+        ""  # a checkpoint to take the averaged weights from, as far as they fit; its past is kept on record
+    )
     net: dict[str, int] = field(default_factory=dict)  # sizes, where they are not NotesNet's own
     loss: NotesLoss = NotesLoss()
     disguise: Disguise = Disguise()
@@ -77,6 +81,8 @@ def train(data: Path, out: Path, knobs: Knobs = Knobs(), device: str = "cpu") ->
     optimizer = torch.optim.AdamW(net.parameters(), knobs.learning_rate, weight_decay=knobs.weight_decay)
     run = Run(out, knobs, net, averaged, optimizer, np.random.default_rng(knobs.seed))
     run.resume()
+    if knobs.start_from and not run.step:
+        run.take_over(Path(knobs.start_from))
     board = SummaryWriter(out / "board", purge_step=run.step)
     run.log(f"{learn_from.n_frames} frames to learn from; {count(net)} weights; from step {run.step}")
 
@@ -170,6 +176,7 @@ class Run:
         self.out, self.knobs, self.rng = out, knobs, rng
         self.net, self.averaged, self.optimizer = net, averaged, optimizer
         self.step, self.seconds, self.best_f1, self.without_better = 0, 0.0, 0.0, 0
+        self.earlier: dict[str, Any] = {}  # knobs, steps and seconds of the run it started from
 
     @property
     def path(self) -> Path:
@@ -202,6 +209,7 @@ class Run:
                 "seconds": self.seconds,
                 "best_f1": self.best_f1,
                 "without_better": self.without_better,
+                "earlier": self.earlier,
             },
             beside,
         )
@@ -220,8 +228,20 @@ class Run:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.rng.bit_generator.state = saved["rng"]
         torch.set_rng_state(saved["torch_rng"])
-        for name in ("step", "seconds", "best_f1", "without_better"):
+        for name in ("step", "seconds", "best_f1", "without_better", "earlier"):
             setattr(self, name, saved[name])
+
+    def take_over(self, path: Path) -> None:
+        """Begin with the averaged weights of another run. What it has not, or in another shape, stays newborn."""
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        newborn = self.net.state_dict()
+        fitting = {n: v for n, v in saved["averaged"].items() if n in newborn and v.shape == newborn[n].shape}
+        for net in (self.net, self.averaged):
+            net.load_state_dict(fitting, strict=False)
+        self.earlier = {name: saved[name] for name in ("knobs", "step", "seconds")} | {
+            "before": saved.get("earlier", {})
+        }
+        self.log(f"{len(fitting)} of {len(newborn)} arrays taken from {path}, step {saved['step']}")
 
     def log(self, message: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} step {self.step} {self.seconds / 60:.1f} min {message}", flush=True)

@@ -2,9 +2,10 @@
 
 A note's partials lie at the same distances above it on a logarithmic grid, whatever the note. So after two
 convolutions over time and bands, every pitch gathers what was found at its partials and at the pitches whose partial
-it could be itself (sub-harmonics tell octaves apart); then it looks at its neighbours in time and pitch, at its own
-candidates an octave or a twelfth away, and remembers by an LSTM that all 88 pitches share. Weight sharing as in
-Wei et al., "HPPNet: Modeling the harmonic structure and pitch invariance in piano transcription" (ISMIR 2022).
+it could be itself (sub-harmonics tell octaves apart); then it looks at its neighbours in time and pitch and at its
+rivals an octave or a twelfth away, remembers by an LSTM that all 88 pitches share, and looks at what its rivals
+remember. Weight sharing as in Wei et al., "HPPNet: Modeling the harmonic structure and pitch invariance in piano
+transcription" (ISMIR 2022).
 """
 
 from __future__ import annotations
@@ -39,18 +40,22 @@ class NotesNet(nn.Module):
         self.bands = CausalConv(2, n_first, (3, 5), padding=(2, 2))
         self.halves = CausalConv(n_first, n_second, (2, 5), padding=(1, 2), stride=2)
         self.narrow = nn.Conv2d(n_second, n_narrow, 1)
-        self.gather = nn.Sequential(
-            nn.Conv2d(n_narrow * len(PARTIALS), n_pitch, 1, bias=False), nn.BatchNorm2d(n_pitch)
-        )
-        self.register = nn.Parameter(torch.zeros(n_pitch, 1, N_PITCHES))  # what is different from bass to treble
+        self.gather = joined(n_narrow * len(PARTIALS), n_pitch)
+        # What is not the same from bass to treble: what a band shows (windows differ), and what is usual for a pitch.
+        self.band_gain = nn.Parameter(torch.ones(n_narrow, 1, N_BANDS // 2))
+        self.register = nn.Parameter(torch.zeros(n_pitch, 1, N_PITCHES))
         self.pitches = CausalConv(n_pitch, n_pitch, (3, 3), padding=(1, 1))
         self.narrow_rivals = nn.Conv2d(n_pitch, n_narrow, 1)
-        self.rivals = nn.Sequential(nn.Conv2d(n_narrow * len(RIVALS), n_pitch, 1, bias=False), nn.BatchNorm2d(n_pitch))
+        self.rivals = joined(n_narrow * len(RIVALS), n_pitch)
         self.memory = nn.LSTM(n_pitch, n_hidden)
         self.answer = nn.Linear(n_hidden, 3)
         self.answer_at_once = nn.Linear(n_pitch, 3, bias=False)
+        self.narrow_heard = nn.Linear(n_hidden, n_narrow)
+        self.heard = joined(n_narrow * len(RIVALS), n_pitch)
+        self.answer_to_rivals = nn.Linear(n_pitch, 3, bias=False)
         with torch.no_grad():
             self.answer.bias.copy_(torch.tensor(USUAL_LOGITS))
+            self.answer_to_rivals.weight.zero_()
 
     def initial_state(self, batch: int) -> tuple[Tensor, ...]:
         n_first, _, _, n_pitch, n_hidden = self.sizes
@@ -70,13 +75,18 @@ class NotesNet(nn.Module):
         x = features.transpose(1, 2)  # [batch, channels, frames, bands]
         x, bands = self.bands(x, bands)
         x, halves = self.halves(x, halves)  # one to the semitone, on 21 to 118
-        x = F.relu(self.gather(gathered(self.narrow(x), PARTIALS)) + self.register)
+        x = self.narrow(x) * self.band_gain.to(x.dtype)
+        x = F.relu(self.gather(gathered(x, PARTIALS)) + self.register)
         y, pitches = self.pitches(x, pitches)
         x = x + y
         x = x + F.relu(self.rivals(gathered(self.narrow_rivals(x), RIVALS)))
         x = x.permute(2, 0, 3, 1).reshape(n_frames, n_batch * N_PITCHES, -1)  # every pitch a stream of its own
         y, (hidden, cell) = self.memory(x, (hidden.to(x.dtype), cell.to(x.dtype)))
-        logits = (self.answer(y) + self.answer_at_once(x)).view(n_frames, n_batch, N_PITCHES, 3)
+        logits = self.answer(y) + self.answer_at_once(x)
+        # Once more, with what each pitch remembers: who explains whom?
+        y = self.narrow_heard(y).view(n_frames, n_batch, N_PITCHES, -1).permute(1, 3, 0, 2)
+        y = F.relu(self.heard(gathered(y, RIVALS)))
+        logits = logits.view(n_frames, n_batch, N_PITCHES, 3) + self.answer_to_rivals(y.permute(2, 0, 3, 1))
         onset, frame, velocity = logits.permute(3, 1, 0, 2).unbind(0)
         return onset, frame, velocity, bands, halves, pitches, hidden, cell
 
@@ -95,6 +105,11 @@ class CausalConv(nn.Module):
         x = torch.cat([past.to(x.dtype), x], dim=2)
         past = x[:, :, -self.n_past :]
         return F.relu(self.norm(self.conv(F.pad(x, self.padding)))), past
+
+
+def joined(n_in: int, n_out: int) -> nn.Sequential:
+    """What was gathered for a pitch, weighed against each other."""
+    return nn.Sequential(nn.Conv2d(n_in, n_out, 1, bias=False), nn.BatchNorm2d(n_out))
 
 
 def gathered(x: Tensor, steps: tuple[int, ...]) -> Tensor:
