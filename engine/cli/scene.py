@@ -26,6 +26,7 @@ class SourceView:
     peak_db: float = SILENCE_DB
     sounding: dict[int, int] = field(default_factory=dict)  # note id -> pitch
     struck_seconds: float = float("-inf")  # monotonic time of the last strike
+    last_strike_id: int = 0
     n_notes: int = 0
     n_strikes: int = 0
     lowest: int = 128  # pitches heard
@@ -82,8 +83,9 @@ class Scene:
         self, source: str, state: str, strength: float, confidence: float, late_ms: float, strike_id: int
     ) -> None:
         view = self.sources.get(source)
-        if view is None or state != "tentative":
+        if view is None or strike_id <= view.last_strike_id:  # news of one that was shown
             return
+        view.last_strike_id = strike_id
         view.struck_seconds = time.monotonic()
         view.n_strikes += 1
         self._say(source, f"strike, strength {strength:.2f}, {late_ms:.0f} ms late")
