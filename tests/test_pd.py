@@ -1,0 +1,116 @@
+"""The shipped patches: the Pd one runs in a real Pd, the Max one is read as Max would."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+import bridges
+from bridges.base import SessionInfo
+from bridges.osc import OscBridge
+from bridges.osc_in import command_of
+from bridges.osc_packet import decode
+from engine.commands import Mute, NameCue, Panic, SetOption, Start, Stop
+from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
+from tests.support.pd import DEADLINE_SECONDS, PureData, free_port
+
+PATCHES = Path(bridges.__file__).parent / "patches"
+SESSION = SessionInfo(
+    ("guitar", "bass"), 48_000, None, lambda command: True, lambda: {"load": 0.25, "late_p50_ms": 4.5, "xruns": 2.0}
+)
+TROUBLE = ("error", "couldn't", "no such", "no method", "connection failed", "bad arguments")
+
+
+@pytest.fixture
+def pd(tmp_path):
+    """(Pd with the patch open and printing everything, a bridge that sends to it, a port that hears it)."""
+    listen = free_port()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(DEADLINE_SECONDS)
+        told = {"ictus-listen": listen, "ictus-send-to": ear.getsockname()[1], "ictus-print-everything": 1}
+        with PureData(PATCHES / "ictus.pd", tmp_path, told) as pure_data:
+            bridge = OscBridge([f"127.0.0.1:{listen}"])
+            bridge.open(SESSION)
+            yield pure_data, bridge, ear
+            bridge.close()
+
+
+def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
+    pure_data, bridge, _ = pd
+    for event in (
+        Strike("guitar", 0, 480, 1, TENTATIVE, 0.5, 0.25),
+        NoteOn("guitar", 0, 480, 1, 60, 100, 0.5, 1),
+        Strike("guitar", 0, 960, 1, CONFIRMED, 0.5, 0.75),
+        Level("guitar", 0, 0, -20.0, -10.0),
+        NoteOn("bass", 0, 480, 1, 40, 90, 0.5),
+        NoteOff("guitar", 0, 480, 1, 60, 0),
+        AllNotesOff("bass", 0, 0, "panic"),
+        Fault("", 0, 0, "stage notes", "it broke"),
+    ):
+        bridge.send(event)
+    bridge.tick()
+    bridge.send(Cue("", 0, 480, "verse"))
+    printed = pure_data.lines_until("ictus: cue")
+    expected = [
+        "ictus: strike guitar tentative 0.5 0.25 10 1",
+        "ictus-row-1: strike tentative 0.5 0.25 10 1",
+        "ictus: note guitar 60 100 0.5 10 1 1",
+        "ictus-row-1: note 60 100 0.5 10 1 1",
+        "ictus: strike guitar confirmed 0.5 0.75 20 1",
+        "ictus-row-1: strike confirmed 0.5 0.75 20 1",
+        "ictus level: guitar -20 -10",
+        "ictus-row-1: level -20 -10",
+        "ictus: note bass 40 90 0.5 10 1 0",
+        "ictus-row-2: note 40 90 0.5 10 1 0",
+        "ictus: note guitar 60 0 0 10 1 0",
+        "ictus-row-1: note 60 0 0 10 1 0",
+        "ictus: notes off bass panic",
+        "ictus-row-2: off",
+        "ictus: fault session stage\\ notes it\\ broke",
+        "ictus status: load 0.25",
+        "ictus status: late_p50_ms 4.5",
+        "ictus status: xruns 2",
+        "ictus: cue session verse 10",
+    ]
+    assert [line for line in printed if line.startswith("ictus")] == expected
+    assert not [line for line in pure_data.printed if any(trouble in line for trouble in TROUBLE)]
+
+
+def test_the_ninth_source_disturbs_no_row_and_forgetting_frees_them(pd):
+    pure_data, bridge, _ = pd
+    for i in range(9):
+        bridge.send(Level(f"s{i}", 0, 0, -float(i), 0.0))
+    bridge.send(Cue("", 0, 0, "full"))
+    rows = [line for line in pure_data.lines_until("ictus: cue") if line.startswith("ictus-row")]
+    assert rows == [f"ictus-row-{i + 1}: level {-i} 0" for i in range(8)]
+    pure_data.press("ictus-forget-rows")
+    pure_data.press("ictus-panic")  # heard once the rows are free, for Pd does one thing after another
+    decode(pd[2].recv(4096))
+    bridge.send(AllNotesOff("s8", 0, 0, "panic"))
+    assert pure_data.lines_until("ictus-row")[-1] == "ictus-row-1: off"
+
+
+def test_the_buttons_of_the_patch_send_what_the_engine_obeys(pd):
+    pure_data, bridge, ear = pd
+    bridge.send(Level("guitar", 0, 0, -20.0, -10.0))
+    bridge.send(Level("bass", 0, 0, -20.0, -10.0))
+    pure_data.lines_until("ictus-row-2")
+    for name, value, command in (
+        ("ictus-panic", "bang", Panic()),
+        ("ictus-stop", "bang", Stop()),
+        ("ictus-start", "bang", Start()),
+        ("ictus-1-strike", 0.25, SetOption("guitar", "strike", "threshold", 0.25)),
+        ("ictus-2-notes", 0.75, SetOption("bass", "notes", "threshold", 0.75)),
+        ("ictus-2-mute", 1, Mute("bass", True)),
+        ("ictus-2-mute", 0, Mute("bass", False)),
+    ):
+        pure_data.press(name, value)
+        (message,) = decode(ear.recv(4096))
+        assert command_of(message) == command
+    pure_data.write("ictus-cue-name", "chorus")
+    (message,) = decode(ear.recv(4096))
+    assert command_of(message) == NameCue("chorus")
+    assert not [line for line in pure_data.printed if any(trouble in line for trouble in TROUBLE)]
