@@ -215,10 +215,10 @@ def test_transcribe_writes_the_notes_played(folder, tmp_path):
     with (tmp_path / "notes.notes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["onset_seconds", "offset_seconds", "pitch", "velocity", "reported_at_seconds"]
-    heard = {int(row["pitch"]): row for row in rows}
-    for number, pitch in enumerate([60, 64, 67, 72]):
-        assert abs(float(heard[pitch]["onset_seconds"]) - 0.5 * number) < 0.05
-        assert float(heard[pitch]["reported_at_seconds"]) > float(heard[pitch]["onset_seconds"])
+    heard = [(int(row["pitch"]), float(row["onset_seconds"])) for row in rows]
+    for number, played in enumerate([60, 64, 67, 72]):
+        assert any(pitch == played and abs(onset - 0.5 * number) < 0.05 for pitch, onset in heard), (played, heard)
+    assert all(float(row["reported_at_seconds"]) > float(row["onset_seconds"]) for row in rows)
     assert (tmp_path / "notes.png").read_bytes().startswith(b"\x89PNG")
     with (tmp_path / "notes.strikes.csv").open(newline="") as file:
         assert next(csv.reader(file)) == ["onset_seconds", "strength", "reported_at_seconds"]

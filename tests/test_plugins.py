@@ -70,5 +70,5 @@ def test_without_it_one_sentence_says_what_there_is(tmp_path):
     configuration, diary = performance(tmp_path)
     done = ictus_live("--config", configuration)
     assert done.returncode == 1
-    assert done.stderr.startswith("ictus: there is no stage 'click'; known are: level, link, notes, strike")
+    assert done.stderr.startswith("ictus: there is no bridge 'diary'; known are: midi, ")
     assert not diary.exists()
