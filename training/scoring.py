@@ -103,10 +103,10 @@ def score(heard: Sequence[Heard], options: NoteDecoderOptions, spec: FeatureSpec
 
 # The options that matter, in the order they are tried, and what is tried for each.
 _CHOICES = {
-    "onset_threshold": (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
+    "onset_threshold": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
     "retrigger_threshold": (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8),
-    "companion_threshold": (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65),
-    "frame_on": (0.0, 0.1, 0.2, 0.3, 0.4),
+    "companion_threshold": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65),
+    "frame_on": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
     "refractory_frames": (3, 4, 5, 6, 8),
 }
 
