@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
+import json
+import re
 import socket
 from pathlib import Path
 
@@ -12,8 +16,10 @@ from bridges.base import SessionInfo
 from bridges.osc import OscBridge
 from bridges.osc_in import command_of
 from bridges.osc_packet import decode
+from bridges.osc_table import COMMANDS, KINDS, RECEIVE_PORT, ROUTES, SEND_PORT
 from engine.commands import Mute, NameCue, Panic, SetOption, Start, Stop
 from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
+from engine.session import Session
 from tests.support.pd import DEADLINE_SECONDS, PureData, free_port
 
 PATCHES = Path(bridges.__file__).parent / "patches"
@@ -114,3 +120,79 @@ def test_the_buttons_of_the_patch_send_what_the_engine_obeys(pd):
     (message,) = decode(ear.recv(4096))
     assert command_of(message) == NameCue("chorus")
     assert not [line for line in pure_data.printed if any(trouble in line for trouble in TROUBLE)]
+
+
+@pytest.fixture(scope="module")
+def max_patch():
+    return json.loads((PATCHES / "ictus.maxpat").read_text(encoding="utf-8"))["patcher"]
+
+
+def boxes_of(patch: dict) -> dict[str, dict]:
+    return {entry["box"]["id"]: entry["box"] for entry in patch["boxes"]}
+
+
+def texts(patch: dict, *first_words: str) -> list[list[str]]:
+    """The words after the first of every object and message that begins with one of `first_words`."""
+    split = [box["text"].split() for box in boxes_of(patch).values() if box.get("text")]
+    return [words[1:] for words in split if words[0] in first_words]
+
+
+def test_every_cord_of_the_max_patch_joins_an_outlet_to_an_inlet_that_exist(max_patch):
+    boxes = boxes_of(max_patch)
+    assert len(boxes) == len(max_patch["boxes"]), "two boxes of one id"
+    for line in max_patch["lines"]:
+        (source, outlet), (destination, inlet) = line["patchline"]["source"], line["patchline"]["destination"]
+        assert outlet < boxes[source]["numoutlets"], f"{source} has no outlet {outlet}"
+        assert inlet < boxes[destination]["numinlets"], f"{destination} has no inlet {inlet}"
+    for box in boxes.values():
+        assert len(box.get("outlettype", [])) == box["numoutlets"]
+        if box.get("text", "").startswith(("route ", "unpack ", "t ")):
+            n_arguments = len(box["text"].split()) - 1
+            assert box["numoutlets"] == n_arguments + box["text"].startswith("route "), box["text"]
+
+
+def test_everything_in_the_max_patch_is_connected(max_patch):
+    boxes = boxes_of(max_patch)
+    ends = [line["patchline"][end][0] for line in max_patch["lines"] for end in ("source", "destination")]
+    assert {name for name, box in boxes.items() if box["maxclass"] != "comment"} == set(ends)
+    assert {tuple(words) for words in texts(max_patch, "s")} == {tuple(words) for words in texts(max_patch, "r")}
+
+
+def test_the_max_patch_receives_every_address_of_the_table_and_sends_only_commands(max_patch):
+    routed = [word for words in texts(max_patch, "route") for word in words if word.startswith("/")]
+    assert sorted(routed) == sorted(f"/ictus/{kind}" for kind in KINDS)
+    sent = {words[0] for words in texts(max_patch, "prepend") if words[0].startswith("/")}
+    sent |= {box["text"] for box in boxes_of(max_patch).values() if box.get("text", "").startswith("/")}
+    assert sent == {f"/ictus/{name}" for name in ("panic", "stop", "start", "threshold", "mute", "cue")}
+    assert sent <= set(COMMANDS)
+    assert texts(max_patch, "udpreceive") == [[str(SEND_PORT)]]
+    assert texts(max_patch, "udpsend") == [["127.0.0.1", str(RECEIVE_PORT)]]
+
+
+def test_what_the_max_patch_takes_apart_has_the_tables_arguments(max_patch):
+    """Each `unpack` behind an address or a kind takes the arguments that follow, by type."""
+    types = {"s": "s", "i": "0", "f": "0."}
+    taken = {tuple(words) for words in texts(max_patch, "unpack")}
+    after = {"note": 1, "level": 1, "strike": 2, "cue": 0, "fault": 0}  # arguments routed by before
+    for route in ROUTES:
+        if route.kind in after:
+            arguments = tuple(types[argument.tag] for argument in route.arguments[after[route.kind] :])
+            assert any(arguments[: len(words)] == words for words in taken), route.kind
+
+
+@pytest.mark.parametrize("name", ["ictus.pd", "ictus.maxpat"])
+def test_the_patches_show_numbers_that_the_session_has(name):
+    text = (PATCHES / name).read_text(encoding="utf-8")
+    (shown,) = re.findall(r"route (load [a-z0-9_ ]+)", text)
+    assert len(shown.split()) == 8
+    for number in shown.split():
+        assert f'"{number}":' in inspect.getsource(Session.status)
+
+
+def test_nothing_in_the_max_presentation_hides_another(max_patch):
+    seen = [box for box in boxes_of(max_patch).values() if box.get("presentation")]
+    assert len(seen) > 60
+    for one, other in itertools.combinations(seen, 2):
+        (x1, y1, w1, h1), (x2, y2, w2, h2) = one["presentation_rect"], other["presentation_rect"]
+        apart = x1 + w1 <= x2 or x2 + w2 <= x1 or y1 + h1 <= y2 or y2 + h2 <= y1
+        assert apart, f"{one['id']} and {other['id']}"
