@@ -67,7 +67,7 @@ def test_what_is_played_reaches_pd_and_an_instrument_and_a_button_reaches_the_en
         finally:
             ictus.kill()
     assert (ictus.returncode, err) == (0, "")
-    assert "Nothing was lost." in out
+    assert "frames lost" not in out and "events" not in out, out  # a busy server's xruns cost nothing here
 
     notes = [tuple(map(int, line.split()[3:5])) for line in printed if line.startswith("ictus: note voice ")]
     heard_by_pd = [(pitch, velocity) for pitch, velocity in notes if velocity]
