@@ -19,7 +19,8 @@ from bridges.live_track import LiveTrack
 from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, strike_message, tick_of
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.performance import Performance
-from engine.events import TENTATIVE, AllNotesOff, Cue, Event, NoteOff, NoteOn, Strike
+from bridges.strike_news import StrikeNews
+from engine.events import AllNotesOff, Cue, Event, NoteOff, NoteOn, Strike
 
 HOLD_SECONDS = 0.5  # events come out of order by less than this
 _NEVER = float("inf")
@@ -40,6 +41,7 @@ class MidiFileBridge:
         self._held: list[tuple[int, int, Event]] = []  # a heap: at_sample, order of arrival, event
         self._arrivals = itertools.count()
         self._table = NoteTable()  # of the live file
+        self._strike_news = StrikeNews()
         self._strike_end_tick: float = _NEVER  # of the strike that sounds in the live file
         self._track: LiveTrack | None = None
 
@@ -84,7 +86,7 @@ class MidiFileBridge:
                 self._silence(tick, self._table.note_off(Owner(event.source, event.id)))
             case AllNotesOff():
                 self._silence(tick, self._table.end_source(event.source))
-            case Strike() if event.state == TENTATIVE and self.strike_key is not None:
+            case Strike() if self._strike_news.is_first(event) and self.strike_key is not None:
                 if self._strike_end_tick < _NEVER:
                     self._end_strike(tick)
                 self._track.add(tick, strike_message(self.strike_key, event.strength).bin())

@@ -65,11 +65,11 @@ ROUTES = (
         "an unpitched onset, sent the instant it is heard, and again under the same id when more is known",
         (
             _SOURCE,
-            Argument("state", "s", "`tentative`, then `confirmed` (a note followed) or `retracted`"),
+            Argument("state", "s", "`tentative`, then `confirmed` or `retracted`; `confirmed` at once where no stage could retract it"),
             Argument("strength", "f", "0 to 1"),
             _CONFIDENCE,
             _LATE,
-            Argument("id", "i", "counts up from 1 within a source"),
+            Argument("id", "i", "counts up within a source, strikes and notes together"),
         ),
     ),
     Route(
@@ -82,7 +82,7 @@ ROUTES = (
             Argument("velocity", "i", "1 to 127; 0: it ended"),
             Argument("confidence", "f", "0 to 1; 0 when it ends"),
             _LATE,
-            Argument("id", "i", "counts up from 1 within a source"),
+            Argument("id", "i", "counts up within a source, strikes and notes together"),
             Argument("strike_id", "i", "the strike that announced it; 0: none did, or it ends"),
         ),
     ),

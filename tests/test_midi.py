@@ -203,6 +203,15 @@ def test_a_strike_sounds_at_once_and_is_ended_by_the_tick(monkeypatch):
     assert not instrument.sounding
 
 
+def test_a_strike_that_is_sure_at_once_sounds_and_a_retracted_one_does_not():
+    instrument = Instrument()
+    bridge, _ = bridge_to(instrument, strikes=37)
+    bridge.send(strike("guitar", 1, RETRACTED))
+    assert not instrument.heard
+    bridge.send(strike("guitar", 2, CONFIRMED))
+    assert instrument.sounding == {(DRUM_CHANNEL - 1, 37)}
+
+
 def test_pitch_range_lets_through_only_what_lies_within():
     instrument = Instrument()
     bridge, _ = bridge_to(instrument, pitch_range=[40, 60])

@@ -19,7 +19,7 @@ from bridges.base import BridgeError, SessionInfo
 from bridges.live_track import TICKS_PER_SECOND, LiveTrack
 from bridges.midi_file import HOLD_SECONDS, MidiFileBridge
 from engine.clock import SampleClock
-from engine.events import RETRACTED, TENTATIVE, AllNotesOff, Cue, Level, NoteOff, NoteOn, Strike
+from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Cue, Level, NoteOff, NoteOn, Strike
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 48_000
@@ -214,7 +214,11 @@ def test_the_live_file_is_half_a_second_behind_and_in_order(tmp_path):
     bridge = opened(tmp_path / "take.mid", strikes=37)
     on, off = note("guitar", 1, 60, 100, 1.0, 1.4)
     early = NoteOn("bass", round(0.98 * RATE), round(1.3 * RATE), 1, 40, 90, 1.0)  # known late, though it came first
-    strikes = [Strike("bass", at, at, id, TENTATIVE, 1.0, 1.0) for id, at in enumerate([RATE, RATE + RATE // 50])]
+    strikes = [
+        Strike("bass", RATE, RATE, 1, TENTATIVE, 1.0, 1.0),
+        Strike("bass", RATE, RATE + 1, 1, CONFIRMED, 1.0, 1.0),
+        Strike("guitar", round(1.02 * RATE), round(1.02 * RATE), 1, CONFIRMED, 1.0, 1.0),
+    ]
     for event in (on, *strikes, early):
         bridge.send(event)
     assert notes_of(read(bridge.path)) == []
