@@ -26,13 +26,13 @@ NOTE_OFFS, NOTE_ONS, CONTROLLERS, ALL_NOTES_OFF = 0x80, 0x90, 0xB0, 123
 
 
 def plucked() -> np.ndarray:
-    """Decaying tones with eight partials, one after the other, after half a second of silence."""
+    """Decaying tones with eight partials, one after the other, with silence before and after."""
     t = np.arange(round(SECONDS_EACH * RATE)) / RATE
     sound = [np.zeros(RATE // 2)]
     for pitch in PITCHES:
         partials = (np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * k * t) / k for k in range(1, 9))
         sound.append(0.2 * np.exp(-4 * t) * sum(partials) * np.minimum(1, t / 0.002))
-    return np.concatenate(sound).astype(np.float32)
+    return np.concatenate([*sound, np.zeros(RATE)]).astype(np.float32)
 
 
 def in_order(wanted: list[int], found: list[int]) -> bool:
