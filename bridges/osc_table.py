@@ -65,7 +65,7 @@ ROUTES = (
         "an unpitched onset, sent the instant it is heard, and again under the same id when more is known",
         (
             _SOURCE,
-            Argument("state", "s", "`tentative`, then `confirmed` or `retracted`; `confirmed` at once where no stage could retract it"),
+            Argument("state", "s", "`tentative`, then `confirmed` or `retracted`; or `confirmed` from the start"),
             Argument("strength", "f", "0 to 1"),
             _CONFIDENCE,
             _LATE,
