@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from engine.decode.strikes import STRIKE_FEATURES, THRESHOLD_DB, StrikeDetector, samples_since_attack
+from engine.decode.strikes import STRIKE_FEATURES, StrikeDetector, samples_since_attack
 from engine.events import CONFIRMED, TENTATIVE, Strike
 from engine.spec import StreamSpec
 from engine.stage import Frame
 
-THRESHOLD_RATIO = 16.0  # between the thresholds at 1 and at 0, in decibels of evidence; at 0.5 it is the tuned one
+CAUTION_RATIO = 16.0  # between the evidence asked for at threshold 1 and at 0; at 0.5 it is what was tuned
 QUIETEST_PEAK = 10.0 ** (-66.0 / 20.0)  # of full scale: below this nobody hears a strike
 FAINTEST_DB = -60.0  # the peak of an attack whose strength is 0; at full scale it is 1
 RECENT_SAMPLES = 320  # how far back an attack is looked for: 20 ms
@@ -53,13 +53,9 @@ class StrikeStage:
     def process(self, frame: Frame) -> None:
         self._recent[: -self.hop_samples] = self._recent[self.hop_samples :]
         self._recent[-self.hop_samples :] = frame.samples
-        threshold_db = THRESHOLD_DB * THRESHOLD_RATIO ** (self.threshold - 0.5)
-        if _peak(self._recent) < QUIETEST_PEAK:
-            threshold_db = math.inf
+        caution = CAUTION_RATIO ** (self.threshold - 0.5) if _peak(self._recent) > QUIETEST_PEAK else math.inf
         is_gap = not frame.samples.any()
-        confidence = self._detector.process(
-            frame.features[0], is_gap, threshold_db, self.refractory_ms * self._hops_per_ms
-        )
+        confidence = self._detector.process(frame.features[0], is_gap, caution, self.refractory_ms * self._hops_per_ms)
         if not confidence:
             return
         self._last_id += 1
