@@ -110,6 +110,10 @@ def test_two_hits_80_ms_apart_are_two_strikes_and_within_the_refractory_time_one
     assert len(heard(clicks)) == 2
 
 
+def test_one_hit_is_one_strike_however_short_the_refractory_time() -> None:
+    assert len(heard(hits(4_000), refractory_ms=10.0)) == 1
+
+
 def test_a_hit_is_heard_over_a_held_chord() -> None:
     t = seconds(1.5)
     chord = 0.05 * sum(np.sin(2 * np.pi * hz * k * t) / k for hz in (110, 165, 220) for k in range(1, 8))
