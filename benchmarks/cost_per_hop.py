@@ -53,7 +53,8 @@ def main() -> int:
     parser.add_argument("--paced", action="store_true", help="one hop every 10 ms, as live")
     chosen = parser.parse_args()
     stem, rate = read_whole(FOLDER / "guitar.ogg")
-    samples = resample(np.resize(stem.mean(1) if stem.ndim > 1 else stem, round(chosen.seconds * rate)), rate, SOURCE_RATE)
+    guitar = np.resize(stem.mean(1) if stem.ndim > 1 else stem, round(chosen.seconds * rate))
+    samples = resample(guitar, rate, SOURCE_RATE)
     hops = samples[: len(samples) // 480 * 480].reshape(-1, 480, 1)
     spec = read_card(find_model("notes")).features
     front_end, heard = FrontEnd(spec), resample(samples, SOURCE_RATE, spec.sample_rate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from bridges.base import BridgeError
+from engine.bridge import BridgeError
 
 DRUM_CHANNEL = 10  # General MIDI
 

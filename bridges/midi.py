@@ -12,12 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mido import Message
 
-from bridges.base import BridgeError, SessionInfo
 from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key
 from bridges.midi_port import MidiPort, port_names
 from bridges.note_table import NoteTable, Owner, Place
-from bridges.strike_news import StrikeNews
 from bridges.velocity import VelocityCurve
+from engine.bridge import BridgeError, SessionInfo
 from engine.events import AllNotesOff, Event, NoteOff, NoteOn, Strike
 
 STRIKE_SECONDS = 0.06  # how long a strike's note is held: long enough for every drum machine
@@ -56,7 +55,6 @@ class MidiBridge:
         self._port = MidiPort(port)
         self._channel_of: dict[str, int] = {}
         self._table = NoteTable()
-        self._strike_news = StrikeNews()
         self._owed: dict[Place, None] = {}  # note-offs that are still to be sent, in order
         self._strike_ends: deque[tuple[float, Owner]] = deque()  # (monotonic seconds, whose)
         self._next_poll_seconds = 0.0
@@ -74,7 +72,7 @@ class MidiBridge:
                 self._begin(place, Owner(event.source, event.id), event.velocity)
             case NoteOff():
                 self._silence(self._table.note_off(Owner(event.source, event.id)))
-            case Strike() if self._strike_news.is_first(event) and self.strike_key is not None:
+            case Strike(is_new=True) if self.strike_key is not None:
                 owner = Owner(event.source, event.id, "strike")
                 self._begin(Place(DRUM_CHANNEL, self.strike_key), owner, 127 * event.strength)
                 self._strike_ends.append((time.monotonic() + STRIKE_SECONDS, owner))

@@ -12,14 +12,13 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bridges.base import SessionInfo
 from bridges.beside import written_beside
 from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key
 from bridges.live_track import LiveTrack
 from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, strike_message, tick_of
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.performance import Performance
-from bridges.strike_news import StrikeNews
+from engine.bridge import SessionInfo
 from engine.events import AllNotesOff, Cue, Event, NoteOff, NoteOn, Strike
 
 HOLD_SECONDS = 0.5  # events come out of order by less than this
@@ -41,7 +40,6 @@ class MidiFileBridge:
         self._held: list[tuple[int, int, Event]] = []  # a heap: at_sample, order of arrival, event
         self._arrivals = itertools.count()
         self._table = NoteTable()  # of the live file
-        self._strike_news = StrikeNews()
         self._strike_end_tick: float = _NEVER  # of the strike that sounds in the live file
         self._track: LiveTrack | None = None
 
@@ -86,7 +84,7 @@ class MidiFileBridge:
                 self._silence(tick, self._table.note_off(Owner(event.source, event.id)))
             case AllNotesOff():
                 self._silence(tick, self._table.end_source(event.source))
-            case Strike() if self._strike_news.is_first(event) and self.strike_key is not None:
+            case Strike(is_new=True) if self.strike_key is not None:
                 if self._strike_end_tick < _NEVER:
                     self._end_strike(tick)
                 self._track.add(tick, strike_message(self.strike_key, event.strength).bin())

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import rtmidi
 
-from bridges.base import BridgeError
 from bridges.jack_watch import JackWatch
+from engine.bridge import BridgeError
 
 NAME = "Ictus"  # of our client, and of the port we make where the system lets us
 _CAN_MAKE_PORTS = (rtmidi.API_MACOSX_CORE, rtmidi.API_LINUX_ALSA, rtmidi.API_UNIX_JACK)

@@ -16,7 +16,6 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridges.base import BridgeError, SessionInfo
 from bridges.osc_table import (
     ADDRESS,
     KINDS,
@@ -29,6 +28,7 @@ from bridges.osc_table import (
     late_seconds,
     source_name,
 )
+from engine.bridge import BridgeError, SessionInfo
 from engine.events import PERIODIC, Event
 
 _STATUS = next(route for route in ROUTES if route.kind == "status")

@@ -11,9 +11,9 @@ import socket
 import sys
 import threading
 
-from bridges.base import BridgeError, SessionInfo
 from bridges.osc_packet import MAX_PACKET_BYTES, Message, PacketError, decode
 from bridges.osc_table import ALL_SOURCES, COMMANDS, RECEIVE_PORT, Argument
+from engine.bridge import BridgeError, SessionInfo
 from engine.commands import Command
 from engine.events import Event
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from bridges.base import SessionInfo
 from bridges.osc_table import ADDRESS, KINDS, ROUTE_OF, check_kinds, late_seconds
+from engine.bridge import SessionInfo
 from engine.events import Event
 
 DEFAULT_KINDS = tuple(kind for kind in KINDS if kind not in ("level", "status"))

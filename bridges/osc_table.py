@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bridges.base import SessionInfo
+from engine.bridge import SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
 from engine.events import AllNotesOff, Cue, Event, Fault, Level, NoteOff, NoteOn, Strike
 

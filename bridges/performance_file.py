@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridges.base import SessionInfo
 from bridges.beside import written_beside
 from bridges.performance import Performance
+from engine.bridge import SessionInfo
 from engine.events import Event
 
 

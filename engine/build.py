@@ -15,7 +15,9 @@ from engine.stage import Stage
 BLOCK_FRAMES = 1024  # the most that is read at a time
 
 
-def build_session(config: Config, source: Source | None = None, bridges: list[tuple[str, Bridge]] | None = None) -> Session:
+def build_session(
+    config: Config, source: Source | None = None, bridges: list[tuple[str, Bridge]] | None = None
+) -> Session:
     """`source` and `bridges` stand in for the configured ones, for programs that make their own."""
     chains = [(entry, build_chain(config, entry)) for entry in config.sources]  # before a device is opened
     if bridges is None:
@@ -33,8 +35,8 @@ def build_session(config: Config, source: Source | None = None, bridges: list[tu
 
 def build_chain(config: Config, entry: SourceConfig) -> Chain:
     """The stages of one source, prepared. ValueError, PluginError or ModelError when they do not fit."""
-    unused = (set(config.stages) - {name for s in config.sources for name in s.chain}) | (set(entry.stages) - set(entry.chain))
-    if unused:
+    anywhere = {name for source in config.sources for name in source.chain}
+    if unused := (set(config.stages) - anywhere) | (set(entry.stages) - set(entry.chain)):
         raise ConfigError(f"options are given for the stage {sorted(unused)[0]!r}, which stands in no chain they reach")
     stages: list[tuple[str, Stage]] = []
     for name in entry.chain:

@@ -36,7 +36,7 @@ class Chain:
 
     def __init__(self, stages: list[tuple[str, Stage]], stream: StreamSpec) -> None:
         _check_order(stages, stream)
-        for name, stage in stages:
+        for _, stage in stages:
             stage.prepare(stream)
         hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
         self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)

@@ -32,6 +32,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_NOT_IN_NAMES = " /#*,?[]{}"  # names stand in OSC addresses
 DEFAULT_CHAIN = ("level", "strike", "notes", "link")
 
 
@@ -47,8 +48,8 @@ class SourceConfig:
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)  # options by stage
 
     def __post_init__(self) -> None:
-        if not self.name or any(c in self.name for c in "/ #*,?[]{}"):
-            raise ConfigError(f"a source is named {self.name!r}; a name may not be empty or hold blanks or / # * , ? [ ] {{ }}")
+        if not self.name or any(character in _NOT_IN_NAMES for character in self.name):
+            raise ConfigError(f"a source is named {self.name!r}; it may not be empty or hold any of {_NOT_IN_NAMES!r}")
         if any(not isinstance(channel, int) or channel < 1 for channel in self.channels):
             raise ConfigError(f"source {self.name} has the channels {list(self.channels)}; channels are counted from 1")
         if len(set(self.channels)) != len(self.channels):
@@ -89,13 +90,15 @@ class Config:
         if "source" in tables:
             fields["sources"] = tuple(_source(table) for table in _tables("source", tables.pop("source")))
         if "stage" in tables:
-            fields["stages"] = {n: dict(_table(f"stage.{n}", o)) for n, o in _table("stage", tables.pop("stage")).items()}
+            stages = _table("stage", tables.pop("stage"))
+            fields["stages"] = {name: dict(_table(f"stage.{name}", options)) for name, options in stages.items()}
         if "bridge" in tables:
             fields["bridges"] = tuple(_plugin("bridge", table) for table in _tables("bridge", tables.pop("bridge")))
         if "stream_rate" in tables:
             fields["stream_rate"] = tables.pop("stream_rate")
         if tables:
-            raise ConfigError(f"unknown entry {sorted(tables)[0]!r}; known are audio, source, stage, bridge, stream_rate")
+            known = "audio, source, stage, bridge, stream_rate"
+            raise ConfigError(f"unknown entry {sorted(tables)[0]!r}; known are {known}")
         return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:

@@ -25,12 +25,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Strike(Event):
-    """An unpitched onset, or news of one: the same `id` comes again when it is confirmed or retracted."""
+    """An unpitched onset, or news of one: the same `id` comes again when it is confirmed or retracted.
+
+    Where no stage judges strikes, one is CONFIRMED as it is announced.
+    """
 
     id: int  # counts up within a source, strikes and notes together
     state: str  # TENTATIVE, CONFIRMED or RETRACTED
     strength: float  # 0 to 1
     confidence: float  # 0 to 1
+    is_new: bool = True  # False: news of one that was announced before
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,6 @@ class Lane:
         self._stream = np.zeros(chain.hop_samples + self._resampler.max_output(block_frames), np.float32)
         self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
         self._end_sample = 0  # stream samples the chain has heard
-        self._last_strike = 0
 
     def push(self, block: np.ndarray) -> list[Event]:
         """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
@@ -86,7 +85,7 @@ class Lane:
         """Back to frame 0."""
         self.chain.reset()
         self._resampler.reset()
-        self._n_waiting = self._end_sample = self._last_strike = 0
+        self._n_waiting = self._end_sample = 0
 
     def latency_seconds(self) -> dict[str, float]:
         """Declared, per stage; the resampler is a row of its own."""
@@ -99,9 +98,7 @@ class Lane:
             return [event for event in events if isinstance(event, (Level, Fault))]
         for event in events:
             self.stats.notes += isinstance(event, NoteOn)
-            if isinstance(event, Strike) and event.id > self._last_strike:  # not news of an earlier one
-                self._last_strike = event.id
-                self.stats.strikes += 1
+            self.stats.strikes += isinstance(event, Strike) and event.is_new
         return events
 
     def _in_source_frames(self, events: list[Event]) -> list[Event]:

@@ -34,8 +34,9 @@ class Outbox:
         else:
             if self._lossy:
                 self._lossy = False
+                now = event.reported_sample
                 for source in self._sources:
-                    self._queue.put_nowait(AllNotesOff(source, event.reported_sample, event.reported_sample, "overflow"))
+                    self._queue.put_nowait(AllNotesOff(source, now, now, "overflow"))
             self._queue.put_nowait(event)
 
     def get(self, timeout_seconds: float) -> Event | None:

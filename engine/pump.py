@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.clock import SampleClock
-from engine.events import Event, NoteOn, Strike
+from engine.events import NoteOn, Strike
 from engine.ledger import Window
 from engine.outbox import Outbox
 
@@ -28,7 +28,6 @@ class Pump(threading.Thread):
         self._bridge, self._clock, self._report = bridge, clock, report
         self._stopping = threading.Event()
         self._told: set[str] = set()
-        self._last_strike: dict[str, int] = {}  # by source
 
     def run(self) -> None:
         next_tick = time.monotonic() + _TICK_SECONDS
@@ -36,7 +35,8 @@ class Pump(threading.Thread):
             event = self.outbox.get(max(0.0, next_tick - time.monotonic()))
             if event is not None:
                 self._guard(self._bridge.send, event)
-                if self._clock is not None and self._is_first_word(event):
+                is_first_word = isinstance(event, NoteOn) or isinstance(event, Strike) and event.is_new
+                if self._clock is not None and is_first_word:
                     self.late.add(time.monotonic() - self._clock.seconds_of(event.at_sample))
             if time.monotonic() >= next_tick:
                 self._guard(self._bridge.tick)
@@ -50,14 +50,6 @@ class Pump(threading.Thread):
         self._stopping.set()
         self.join(timeout_seconds)
         return not self.is_alive()
-
-    def _is_first_word(self, event: Event) -> bool:
-        """Whether it tells of a sound for the first time; a strike confirmed or retracted is old news."""
-        if isinstance(event, Strike):
-            is_new = event.id > self._last_strike.get(event.source, 0)
-            self._last_strike[event.source] = max(event.id, self._last_strike.get(event.source, 0))
-            return is_new
-        return isinstance(event, NoteOn)
 
     def _guard(self, call: Callable[..., None], *arguments: Any) -> None:
         try:

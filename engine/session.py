@@ -153,7 +153,8 @@ class Session:
             return
         lanes = [lane for lane in self.lanes if command.source in ("", lane.name)]
         if not lanes:
-            self._tell("command", f"there is no source {command.source!r}; there are {[lane.name for lane in self.lanes]}")
+            known = ", ".join(lane.name for lane in self.lanes)
+            self._tell("command", f"there is no source {command.source!r}; there are: {known}")
         for lane in lanes:
             if isinstance(command, SetOption):
                 self._set_option(lane, command)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from numba import cfunc, njit, types

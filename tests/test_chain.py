@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+
 from engine.chain import Chain, ChainError
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, Fault, NoteOff, NoteOn, Strike
 from engine.spec import StreamSpec
 from engine.stages.link import LinkStage
 from engine.stages.notes import NotesStage
-
 from tests.support.toy_model import SPEC, tones, write_toy_model
 from tests.support.toy_stages import ClickStage, ForgetfulGateStage, GateStage
 
@@ -106,7 +106,8 @@ def test_notes_of_a_real_graph_are_the_pitches_that_sound(tmp_path):
     assert sorted(p for p, _ in ons) == [60, 72, 79]
     for pitch, at in ons:
         assert at == pytest.approx(0.2 if pitch == 60 else 0.6, abs=0.03)
-    assert sorted(e.id for e in events if isinstance(e, NoteOff)) == sorted(e.id for e in events if isinstance(e, NoteOn))
+    ended = [e.id for e in events if isinstance(e, NoteOff)]
+    assert sorted(ended) == sorted(e.id for e in events if isinstance(e, NoteOn))
 
 
 def test_a_model_that_returns_no_number_is_restarted_and_says_so(tmp_path):
@@ -145,6 +146,7 @@ def test_a_strike_is_tentative_then_confirmed_by_the_note_that_refers_to_it(tmp_
     assert (tentative.state, confirmed.state) == (TENTATIVE, CONFIRMED)
     assert tentative.id == confirmed.id and tentative.at_sample == confirmed.at_sample == 3190
     assert confirmed.reported_sample > tentative.reported_sample
+    assert (tentative.is_new, confirmed.is_new) == (True, False)
     assert [e.strike_id for e in events if isinstance(e, NoteOn)] == [tentative.id] * 2
 
 

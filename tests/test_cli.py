@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -25,6 +26,7 @@ from engine.cli.options import lay_chains, lay_inputs, lay_settings
 from engine.cli.scene import Scene
 from engine.cli.screen import picture
 from engine.cli.transcribe import distinct_names
+from tests.support.toy_model import SPEC, write_toy_model
 
 ICTUS = [sys.executable, "-m", "engine.cli"]
 DEADLINE_SECONDS = 60.0  # far above any wait seen
@@ -53,12 +55,14 @@ def folder(tmp_path_factory) -> Path:
     """Sound files, good and bad."""
     folder = tmp_path_factory.mktemp("sounds")
     soundfile.write(folder / "notes.wav", plucked([60, 64, 67, 72]), RATE)
-    soundfile.write(folder / "long.wav", plucked([60, 64, 67, 72] * 20), RATE)
+    soundfile.write(folder / "long.wav", plucked([60, 64, 67, 72] * 60), RATE)
     soundfile.write(folder / "many.wav", np.tile(plucked([60])[:, None], 64), RATE)
     whole = (folder / "notes.wav").read_bytes()
     (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("this is no sound, whatever its name says\n" * 20)
+    write_toy_model(folder, replace(SPEC, sample_rate=22_050), name="other_rate")
+    write_toy_model(folder, name="cardless").with_suffix(".json").unlink()
     return folder
 
 
@@ -97,6 +101,8 @@ def test_help_teaches_with_commands_that_exist():
         (["live", "-f", "notes.wav", "--chain", "level", "--set", "level.interval_ms=1"], 1, "from 10 to 1000"),
         (["live", "-f", "notes.wav", "--chain", "level", "--model", "x"], 2, "--model was given"),
         (["live", "-f", "notes.wav", "--chain", "notes", "--model", "nosuch"], 1, "there is no model 'nosuch'"),
+        (["live", "-f", "notes.wav", "--chain", "notes", "-m", "other_rate.onnx"], 1, "22050 Hz"),
+        (["live", "-f", "notes.wav", "--chain", "notes", "-m", "cardless.onnx"], 1, "has no card"),
         (["live", "-f", "notes.wav", "--chain", "level", "--osc", "nowhere"], 1, "write HOST:PORT"),
         (["live", "-f", "notes.wav", "--chain", "level", "-r", "text.wav/x.mid"], 1, "text.wav"),
         (["live", "-c", "gone.toml"], 1, "the configuration gone.toml cannot be read"),
@@ -324,7 +330,9 @@ def test_an_engine_that_dies_is_reported_in_one_sentence(folder, tmp_path):
     assert n_kept()  # a crash leaves what was heard until then
 
 
-def test_it_ends_by_itself_after_the_seconds_given(folder, tmp_path):
-    done = ictus("live", "-f", folder / "long.wav", "--chain", "level", "--seconds", "0.5")
-    assert done.returncode == 0
+def test_it_ends_by_itself_after_the_seconds_given_and_leaves_nothing_behind(folder, tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = ictus("live", "-f", folder / "long.wav", "--chain", "level", "--seconds", "0.5", env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(tmp_path.iterdir())
     assert 0.2 < float(re.search(r"Listened for ([\d.]+) s", done.stdout)[1]) < 5.0

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from engine.build import build_chain, build_session
 from engine.config import Config, ConfigError, PluginConfig, SourceConfig, load_config
 from engine.registry import STAGES, PluginError, find, names
@@ -71,7 +72,7 @@ def test_options_for_one_source_win_over_those_for_all():
         ('[[source]]\nname="a"\nchannels=[0]', "counted from 1"),
         ('[[source]]\nname="a"\nchannels=1', "must be a list"),
         ('[[source]]\nname="a"\nchannels=[1,1]', "twice"),
-        ('[[source]]\nname="a b"', "blanks"),
+        ('[[source]]\nname="a b"', "may not be empty or hold"),
         ('[source]\nname="a"', "two brackets"),
         ('[[source]]\nname="a"\n[[source]]\nname="a"', "name of its own"),
         ("source = []", "no sources"),

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridges import level_curve
-from bridges.base import SessionInfo
 from bridges.beside import written_beside
 from bridges.csv_file import NotesCsvBridge, StrikesCsvBridge
 from bridges.level_curve import LevelCurve
 from bridges.performance import Performance
 from bridges.piano_roll import MIN_PITCHES, PianoRollBridge, pitch_name, pitches_shown
+from engine.bridge import SessionInfo
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Cue, Event, Level, NoteOff, NoteOn, Strike
 
 RATE = 44_100

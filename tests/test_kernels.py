@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from engine.kernels import forget_stale_kernels
 
 

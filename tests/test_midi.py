@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridges import midi, midi_port
-from bridges.base import BridgeError, SessionInfo
 from bridges.channels import DRUM_CHANNEL, assign_channels
 from bridges.midi import MidiBridge
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
+from engine.bridge import BridgeError, SessionInfo
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike
 from tests.support.midi_client import MidiClient
 
@@ -32,15 +32,15 @@ def note_off(source: str, id: int, pitch: int = 60) -> NoteOff:
     return NoteOff(source, 0, 0, id, pitch, 0)
 
 
-def strike(source: str, id: int, state: str = TENTATIVE) -> Strike:
-    return Strike(source, 0, 0, id, state, 0.5, 1.0)
+def strike(source: str, id: int, state: str = TENTATIVE, is_new: bool = True) -> Strike:
+    return Strike(source, 0, 0, id, state, 0.5, 1.0, is_new)
 
 
 ids, keys, some_source = st.integers(1, 6), st.integers(58, 62), st.sampled_from(SOURCES)
 any_event = st.one_of(
     st.builds(note_on, some_source, ids, keys),
     st.builds(note_off, some_source, ids, keys),
-    st.builds(strike, some_source, ids, st.sampled_from([TENTATIVE, CONFIRMED, RETRACTED])),
+    st.builds(strike, some_source, ids, st.sampled_from([TENTATIVE, CONFIRMED, RETRACTED]), st.booleans()),
     st.builds(AllNotesOff, some_source, st.just(0), st.just(0), st.just("panic")),
 )
 
@@ -192,7 +192,7 @@ def test_a_strike_sounds_at_once_and_is_ended_by_the_tick(monkeypatch):
     instrument = Instrument()
     bridge, _ = bridge_to(instrument, strikes=37)
     bridge.send(strike("guitar", 1))
-    bridge.send(strike("guitar", 1, CONFIRMED))
+    bridge.send(strike("guitar", 1, CONFIRMED, is_new=False))
     on = (0x90 | DRUM_CHANNEL - 1, 37, 64)
     assert instrument.heard == [on]
     bridge.tick()
@@ -206,7 +206,7 @@ def test_a_strike_sounds_at_once_and_is_ended_by_the_tick(monkeypatch):
 def test_a_strike_that_is_sure_at_once_sounds_and_a_retracted_one_does_not():
     instrument = Instrument()
     bridge, _ = bridge_to(instrument, strikes=37)
-    bridge.send(strike("guitar", 1, RETRACTED))
+    bridge.send(strike("guitar", 1, RETRACTED, is_new=False))
     assert not instrument.heard
     bridge.send(strike("guitar", 2, CONFIRMED))
     assert instrument.sounding == {(DRUM_CHANNEL - 1, 37)}

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridges import live_track
-from bridges.base import BridgeError, SessionInfo
 from bridges.live_track import TICKS_PER_SECOND, LiveTrack
 from bridges.midi_file import HOLD_SECONDS, MidiFileBridge
+from engine.bridge import BridgeError, SessionInfo
 from engine.clock import SampleClock
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Cue, Level, NoteOff, NoteOn, Strike
 
@@ -216,7 +216,7 @@ def test_the_live_file_is_half_a_second_behind_and_in_order(tmp_path):
     early = NoteOn("bass", round(0.98 * RATE), round(1.3 * RATE), 1, 40, 90, 1.0)  # known late, though it came first
     strikes = [
         Strike("bass", RATE, RATE, 1, TENTATIVE, 1.0, 1.0),
-        Strike("bass", RATE, RATE + 1, 1, CONFIRMED, 1.0, 1.0),
+        Strike("bass", RATE, RATE + 1, 1, CONFIRMED, 1.0, 1.0, is_new=False),
         Strike("guitar", round(1.02 * RATE), round(1.02 * RATE), 1, CONFIRMED, 1.0, 1.0),
     ]
     for event in (on, *strikes, early):

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import onnxruntime as ort
 import pytest
+
 from engine.chain import Chain, ChainError
 from engine.models.card import ModelError, card_path, find_model, read_card
 from engine.models.runner import Runner
 from engine.spec import StreamSpec
 from engine.stages.notes import NotesStage
-
 from tests.support.toy_model import write_toy_model
 
 

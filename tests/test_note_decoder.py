@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from engine.decode.notes import LOWEST_PITCH, N_PITCHES, NoteDecoder, NoteDecoderOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from engine.decode.notes import LOWEST_PITCH, N_PITCHES, NoteDecoder, NoteDecoderOptions
 
 LOOK_AHEAD = 3
 FRAMES_PER_SECOND = 100.0

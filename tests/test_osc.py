@@ -16,11 +16,11 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 from bridges import osc_table
-from bridges.base import BridgeError, SessionInfo
 from bridges.osc import OscBridge, OscTarget
 from bridges.osc_log import OscLogBridge
 from bridges.osc_packet import decode
 from bridges.osc_table import COMMANDS, KINDS, ROUTES
+from engine.bridge import BridgeError, SessionInfo
 from engine.clock import SampleClock
 from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import bridges
-from bridges.base import SessionInfo
 from bridges.osc import OscBridge
 from bridges.osc_in import command_of
 from bridges.osc_packet import decode
 from bridges.osc_table import COMMANDS, KINDS, RECEIVE_PORT, ROUTES, SEND_PORT
+from engine.bridge import SessionInfo
 from engine.commands import Mute, NameCue, Panic, SetOption, Start, Stop
 from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
 from engine.session import Session

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import soundfile
+from scipy.signal import resample_poly
+
 from engine.build import build_session
 from engine.config import Config, SourceConfig
 from engine.demo.source import FOLDER
@@ -10,7 +12,6 @@ from engine.events import NoteOff, NoteOn, Strike
 from engine.sources.array import ArraySource
 from engine.sources.device import DeviceSource
 from engine.sources.file import FileSource
-from scipy.signal import resample_poly
 
 BLOCKS = (32, 64, 100, 480, 1024)
 HOP_SECONDS = 0.010
@@ -122,7 +123,8 @@ def test_live_input_in_any_blocks_is_an_array_of_the_same_samples(performance, j
 def test_the_same_notes_at_44100_and_48000_hz(performance, expected):
     at_48000 = resample_poly(performance, 160, 147).astype(np.float32)
     notes = [(e.pitch, e.at_sample / 44_100) for e in expected if isinstance(e, NoteOn)]
-    others = [(e.pitch, e.at_sample / 48_000) for e in hear(ArraySource(at_48000, 48_000)).events if isinstance(e, NoteOn)]
+    heard = hear(ArraySource(at_48000, 48_000)).events
+    others = [(e.pitch, e.at_sample / 48_000) for e in heard if isinstance(e, NoteOn)]
     remaining, n_same = list(others), 0
     for pitch, at_seconds in notes:
         near = [n for n in remaining if n[0] == pitch and abs(n[1] - at_seconds) <= HOP_SECONDS]

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+
 from engine.chain import Chain
 from engine.commands import Mute, NameCue, Panic, Quit, SetOption, Start, Stop
 from engine.events import AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
@@ -13,7 +14,6 @@ from engine.outbox import Outbox
 from engine.session import Session
 from engine.sources.array import ArraySource
 from engine.spec import StreamSpec
-
 from tests.support.toy_stages import ClickStage, GateStage
 
 RATE = 16_000
@@ -235,7 +235,7 @@ LEVEL = Level("a", 0, 0, -20.0, -10.0)
 
 def test_an_outbox_that_fills_up_loses_periodic_news_first_and_says_so_when_it_lost_more():
     outbox = Outbox(("a", "b"), capacity=8)
-    for i in range(20):
+    for _ in range(20):
         outbox.put(LEVEL)
     assert outbox.n_dropped == 0 and outbox.n_thinned > 0 and len(outbox) <= 5
     for i in range(20):

@@ -110,11 +110,12 @@ class NoteDecoder:
 
     def _change(self, row: np.ndarray) -> NoteChange:
         kind, pitch, at_frame, velocity, confidence = row.tolist()
-        # An onset in frame k (that is, within its hop) is labelled look_ahead_frames later; its middle is the best guess.
+        pitch = LOWEST_PITCH + int(pitch)
+        # An onset within frame k is labelled look_ahead_frames later; the middle of the frame is the best guess.
         at_frame = max(0.0, at_frame - self._look_ahead_frames + 0.5 + self._bias_frames)
         if kind == _ON:
-            return NoteChange(LOWEST_PITCH + int(pitch), at_frame, min(127, max(1, round(velocity * 127))), confidence, "")
-        return NoteChange(LOWEST_PITCH + int(pitch), at_frame, 0, 0.0, _REASONS[int(kind)])
+            return NoteChange(pitch, at_frame, min(127, max(1, round(velocity * 127))), confidence, "")
+        return NoteChange(pitch, at_frame, 0, 0.0, _REASONS[int(kind)])
 
 
 @njit(cache=True, nogil=True)

@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import numpy as np
 
+from engine.clock import SampleClock
 from engine.driver.callback import XRUNS, read_stamp
 from engine.driver.capture import RETRY_SECONDS, Capture, CaptureRequest
-from engine.clock import SampleClock
 from engine.driver.ring import USER_SEMAPHORE, Ring
-from engine.sources.base import SourceError, SourceStats
 from engine.driver.wakeup import Wakeup
+from engine.sources.base import SourceError, SourceStats
 
 MAX_WAIT_SECONDS = 0.05
 ANSWER_SECONDS = 20.0  # the slowest drivers take seconds to look for devices

@@ -26,7 +26,8 @@ class LinkStage:
 
     def __init__(self, tolerance_ms: float = 50.0, patience_ms: float = 150.0) -> None:
         if not 0 < tolerance_ms <= patience_ms:
-            raise ValueError(f"tolerance_ms is {tolerance_ms}, patience_ms {patience_ms}: both above 0, patience the longer")
+            given = f"tolerance_ms is {tolerance_ms}, patience_ms {patience_ms}"
+            raise ValueError(f"{given}: both must be above 0, patience the longer")
         self._tolerance_ms, self._patience_ms = tolerance_ms, patience_ms
 
     def prepare(self, stream: StreamSpec) -> None:
@@ -53,10 +54,10 @@ class LinkStage:
                     self._waiting.remove(strike)
                     self._confirmed.append(strike)
                     confidence = max(strike.confidence, event.confidence)
-                    news.append(replace(strike, state=CONFIRMED, confidence=confidence, reported_sample=now))
+                    news.append(_news(strike, CONFIRMED, confidence, now))
         while self._waiting and now - self._waiting[0].at_sample > self._patience_samples:
             strike = self._waiting.pop(0)
-            news.append(replace(strike, state=RETRACTED, confidence=0.0, reported_sample=now))
+            news.append(_news(strike, RETRACTED, 0.0, now))
         self._confirmed = [s for s in self._confirmed if now - s.at_sample <= 2 * self._patience_samples]
         for strike in news:
             frame.emit(strike)
@@ -68,3 +69,7 @@ class LinkStage:
             if abs(strike.at_sample - note.at_sample) <= self._tolerance_samples
         ]
         return min(candidates, key=lambda strike: abs(strike.at_sample - note.at_sample), default=None)
+
+
+def _news(strike: Strike, state: str, confidence: float, now: int) -> Strike:
+    return replace(strike, state=state, confidence=confidence, reported_sample=now, is_new=False)

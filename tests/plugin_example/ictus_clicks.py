@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bridges.base import BridgeError, SessionInfo
+from engine.bridge import BridgeError, SessionInfo
 from engine.events import Cue, Event
 from engine.sources.base import SourceStats
 from engine.spec import StreamSpec

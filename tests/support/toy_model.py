@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from engine.models.card import Card, sha256_of, write_card
 from engine.spec import FeatureSpec, View
-from onnx import TensorProto, helper, numpy_helper
 
 SPEC = FeatureSpec(
     sample_rate=16_000, hop_samples=160, n_channels=1, n_bands=196, bands_per_octave=24, lowest_pitch=20.5,
@@ -19,8 +20,8 @@ SPEC = FeatureSpec(
 LOUD = 2.0  # feature value a tone of -20 dBFS reaches in its own band; its neighbours stay below
 
 
-def write_toy_model(folder: Path, spec: FeatureSpec = SPEC, name: str = "toy", poison: float = 0.0, **card_fields) -> Path:
-    """`poison`: added to the onset output as poison * (features > 100), so that NaN can be asked for."""
+def write_toy_model(folder: Path, spec: FeatureSpec = SPEC, name="toy", poison: float = 0.0, **card_fields) -> Path:
+    """`poison`: added to the onset output, so that NaN can be asked for."""
     bands = np.array([round((pitch - spec.lowest_pitch) * spec.bands_per_octave / 12) for pitch in range(21, 109)])
     constants = {
         "bands": bands.astype(np.int64), "loud": np.float32([LOUD]), "steep": np.float32([30.0]),
@@ -66,7 +67,7 @@ def write_toy_model(folder: Path, spec: FeatureSpec = SPEC, name: str = "toy", p
     return path
 
 
-def tones(pitches_at: list[tuple[float, float, int]], seconds: float, sample_rate: int, level: float = 0.3) -> np.ndarray:
+def tones(pitches_at: list[tuple[float, float, int]], seconds: float, sample_rate: int, level=0.3) -> np.ndarray:
     """Pure tones (onset_seconds, offset_seconds, pitch) with 3 ms ramps: [frames] float32."""
     t = np.arange(round(seconds * sample_rate)) / sample_rate
     samples = np.zeros(len(t))

@@ -1,6 +1,7 @@
 """Small stages whose answers can be worked out by hand."""
 
 import numpy as np
+
 from engine.events import CONFIRMED, TENTATIVE, NoteOff, NoteOn, Strike
 
 
