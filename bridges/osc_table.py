@@ -18,6 +18,7 @@ from engine.events import AllNotesOff, Cue, Event, Fault, Level, NoteOff, NoteOn
 SEND_PORT = 9000  # where the patches listen
 RECEIVE_PORT = 9001  # where we do
 ADDRESS = "/ictus/{event}"
+MAX_INT32 = 0x7FFFFFFF
 SESSION = "session"  # stands for the source in news of the whole session
 ALL_SOURCES = "*"  # as well as the empty string, which Pd cannot send
 
@@ -41,6 +42,7 @@ class Route:
     def values(self, event: Event, late_ms: float) -> list[str | int | float]:
         """One value per argument."""
         own = {"source": source_name(event), "late_ms": late_ms}
+        own["at_sample"] = event.at_sample & MAX_INT32
         return [own[a.name] if a.name in own else getattr(event, a.name, 0) for a in self.arguments]
 
 
@@ -56,6 +58,7 @@ class CommandRoute:
 
 _SOURCE = Argument("source", "s", f"name of the source; `{SESSION}`: of no single one")
 _LATE = Argument("late_ms", "f", "milliseconds from when it sounded to when this was sent")
+_AT = Argument("at_sample", "i", "frame of the source at which it sounded, from 0, modulo 2^31")
 _CONFIDENCE = Argument("confidence", "f", "0 to 1")
 
 ROUTES = (
@@ -70,6 +73,7 @@ ROUTES = (
             _CONFIDENCE,
             _LATE,
             Argument("id", "i", "counts up within a source, strikes and notes together"),
+            _AT,
         ),
     ),
     Route(
@@ -84,6 +88,7 @@ ROUTES = (
             _LATE,
             Argument("id", "i", "counts up within a source, strikes and notes together"),
             Argument("strike_id", "i", "the strike that announced it; 0: none did, or it ends"),
+            _AT,
         ),
     ),
     Route(
@@ -102,7 +107,7 @@ ROUTES = (
             Argument("peak_db", "f", "decibels below full scale, -120 to 0"),
         ),
     ),
-    Route("cue", (Cue,), "a named moment", (_SOURCE, Argument("name", "s", "its name"), _LATE)),
+    Route("cue", (Cue,), "a named moment", (_SOURCE, Argument("name", "s", "its name"), _LATE, _AT)),
     Route(
         "fault",
         (Fault,),

@@ -188,11 +188,11 @@ def test_the_screen_shows_what_sounds_and_forgets_what_ended():
         return console.export_text()
 
     scene = Scene(["voice"], {"notes": 52.5})
-    scene.hear("/ictus/note", ["voice", 69, 80, 0.9, 21.0, 1, 0])
-    scene.hear("/ictus/note", ["nobody", 72, 80, 0.9, 21.0, 1, 0])
+    scene.hear("/ictus/note", ["voice", 69, 80, 0.9, 21.0, 1, 0, 4800])
+    scene.hear("/ictus/note", ["nobody", 72, 80, 0.9, 21.0, 1, 0, 4800])
     scene.hear("/ictus/status", ["xruns", 3.0])
     assert "A4   " in text() and "C5" not in text() and "xruns 3" in text() and "notes 52.5" in text()
-    scene.hear("/ictus/note", ["voice", 69, 0, 0.0, 21.0, 1, 0])
+    scene.hear("/ictus/note", ["voice", 69, 0, 0.0, 21.0, 1, 0, 4800])
     assert "A4   " not in text() and scene.sources["voice"].n_notes == 1
 
 

@@ -11,6 +11,7 @@ from engine.models.card import ModelError, card_path, find_model, read_card
 from engine.models.runner import Runner
 from engine.spec import StreamSpec
 from engine.stages.notes import NotesStage
+from engine.stages.strike import StrikeStage
 from tests.support.toy_model import write_toy_model
 
 
@@ -91,3 +92,19 @@ def test_decoder_options_that_are_unknown_or_out_of_range_are_refused(tmp_path):
     path = str(write_toy_model(tmp_path))
     assert "treshold" in refusal(lambda: NotesStage(path, treshold=0.5))
     assert "onset_threshold" in refusal(lambda: NotesStage(path, onset_threshold=2.0))
+
+
+def test_one_threshold_stands_for_all_three_at_the_start_and_live(tmp_path):
+    path = str(write_toy_model(tmp_path))
+    stage = NotesStage(path, threshold=0.7, companion_threshold=0.6)
+    Chain([("notes", stage)], StreamSpec("x", 16_000))
+    chosen = stage._decoder.options
+    assert (chosen.onset_threshold, chosen.companion_threshold, chosen.retrigger_threshold) == (0.7, 0.6, 0.7)
+    stage.threshold = 0.4
+    chosen = stage._decoder.options
+    assert (chosen.onset_threshold, chosen.companion_threshold, chosen.retrigger_threshold) == (0.4, 0.4, 0.4)
+
+
+def test_every_stage_of_ours_that_has_a_threshold_has_it_under_that_name():
+    for stage in (NotesStage, StrikeStage):
+        assert stage.options["threshold"] == (0.0, 1.0)

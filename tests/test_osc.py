@@ -32,7 +32,7 @@ ONE_OF_EACH = {
     "note": NoteOn("guitar", 480, 960, 3, 64, 101, 0.5, 7),
     "notes/off": AllNotesOff("bass", 0, 0, "panic"),
     "level": Level("guitar", 0, 0, -20.5, -10),
-    "cue": Cue("", 0, 480, "chorus"),
+    "cue": Cue("", 2**31 + 5, 2**31 + 485, "chorus"),  # 12 hours in: more than an int32 holds
     "fault": Fault("", 0, 0, "stage notes", "it broke"),
 }
 
@@ -88,13 +88,13 @@ def test_every_event_arrives_as_the_table_says(ear, opened):
         bridge.send(event)
     bridge.send(NoteOff("guitar", 4800, 9600, 3, 64, 480))
     assert ear.messages() == [
-        ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7),
-        ("/ictus/note", "guitar", 64, 101, 0.5, 10.0, 3, 7),
+        ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7, 480),
+        ("/ictus/note", "guitar", 64, 101, 0.5, 10.0, 3, 7, 480),
         ("/ictus/notes/off", "bass", "panic"),
         ("/ictus/level", "guitar", -20.5, -10.0),
-        ("/ictus/cue", "session", "chorus", 10.0),
+        ("/ictus/cue", "session", "chorus", 10.0, 5),
         ("/ictus/fault", "session", "stage notes", "it broke"),
-        ("/ictus/note", "guitar", 64, 0, 0.0, 100.0, 3, 0),
+        ("/ictus/note", "guitar", 64, 0, 0.0, 100.0, 3, 0, 4800),
     ]
 
 
@@ -156,7 +156,7 @@ def test_a_target_may_have_the_source_in_its_addresses(ear, opened):
     bridge = opened({"port": ear.port, "address": "/stage/{source}/{event}"})
     bridge.send(Level("lead [left]", 0, 0, -20.0, -10.0))
     bridge.send(ONE_OF_EACH["cue"])
-    assert ear.messages() == [("/stage/lead__left_/level", -20.0, -10.0), ("/stage/session/cue", "chorus", 10.0)]
+    assert ear.messages() == [("/stage/lead__left_/level", -20.0, -10.0), ("/stage/session/cue", "chorus", 10.0, 5)]
 
 
 def test_each_target_gets_what_it_asked_for_and_no_more(opened):

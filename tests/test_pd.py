@@ -61,25 +61,25 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
     bridge.send(Cue("", 0, 480, "verse"))
     printed = pure_data.lines_until("ictus: cue")
     expected = [
-        "ictus: strike guitar tentative 0.5 0.25 10 1",
-        "ictus-row-1: strike tentative 0.5 0.25 10 1",
-        "ictus: note guitar 60 100 0.5 10 1 1",
-        "ictus-row-1: note 60 100 0.5 10 1 1",
-        "ictus: strike guitar confirmed 0.5 0.75 20 1",
-        "ictus-row-1: strike confirmed 0.5 0.75 20 1",
+        "ictus: strike guitar tentative 0.5 0.25 10 1 0",
+        "ictus-row-1: strike tentative 0.5 0.25 10 1 0",
+        "ictus: note guitar 60 100 0.5 10 1 1 0",
+        "ictus-row-1: note 60 100 0.5 10 1 1 0",
+        "ictus: strike guitar confirmed 0.5 0.75 20 1 0",
+        "ictus-row-1: strike confirmed 0.5 0.75 20 1 0",
         "ictus level: guitar -20 -10",
         "ictus-row-1: level -20 -10",
-        "ictus: note bass 40 90 0.5 10 1 0",
-        "ictus-row-2: note 40 90 0.5 10 1 0",
-        "ictus: note guitar 60 0 0 10 1 0",
-        "ictus-row-1: note 60 0 0 10 1 0",
+        "ictus: note bass 40 90 0.5 10 1 0 0",
+        "ictus-row-2: note 40 90 0.5 10 1 0 0",
+        "ictus: note guitar 60 0 0 10 1 0 0",
+        "ictus-row-1: note 60 0 0 10 1 0 0",
         "ictus: notes off bass panic",
         "ictus-row-2: off",
         "ictus: fault session stage\\ notes it\\ broke",
         "ictus status: load 0.25",
         "ictus status: late_p50_ms 4.5",
         "ictus status: xruns 2",
-        "ictus: cue session verse 10",
+        "ictus: cue session verse 10 0",
     ]
     assert [line for line in printed if line.startswith("ictus")] == expected
     assert not [line for line in pure_data.printed if any(trouble in line for trouble in TROUBLE)]

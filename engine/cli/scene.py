@@ -61,7 +61,15 @@ class Scene:
             hearer(*arguments)
 
     def _note(
-        self, source: str, pitch: int, velocity: int, confidence: float, late_ms: float, note_id: int, strike_id: int
+        self,
+        source: str,
+        pitch: int,
+        velocity: int,
+        confidence: float,
+        late_ms: float,
+        note_id: int,
+        strike_id: int,
+        at_sample: int,
     ) -> None:
         view = self.sources.get(source)
         if view is None:
@@ -80,7 +88,14 @@ class Scene:
             self._say(source, f"all notes off: {reason}")
 
     def _strike(
-        self, source: str, state: str, strength: float, confidence: float, late_ms: float, strike_id: int
+        self,
+        source: str,
+        state: str,
+        strength: float,
+        confidence: float,
+        late_ms: float,
+        strike_id: int,
+        at_sample: int,
     ) -> None:
         view = self.sources.get(source)
         if view is None or strike_id <= view.last_strike_id:  # news of one that was shown
@@ -94,7 +109,7 @@ class Scene:
         if source in self.sources:
             self.sources[source].rms_db, self.sources[source].peak_db = rms_db, peak_db
 
-    def _cue(self, source: str, name: str, late_ms: float) -> None:
+    def _cue(self, source: str, name: str, late_ms: float, at_sample: int) -> None:
         self._say(source, f"cue {name}")
 
     def _fault(self, source: str, where: str, message: str) -> None:

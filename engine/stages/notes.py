@@ -12,22 +12,27 @@ from engine.models.runner import Runner
 from engine.spec import StreamSpec
 from engine.stage import Frame
 
+ONSET_THRESHOLDS = ("onset_threshold", "companion_threshold", "retrigger_threshold")
+
 
 class NotesStage:
-    """`model`: the name of a shipped model or the path of an .onnx file. Further options override the card's decoder.
+    """`model`: the name of a shipped model or the path of an .onnx file. `threshold`: how sure an onset must be, 0 to
+    1, in place of the card's three thresholds. Further options override the card's decoder one by one.
 
     Latency: the look-ahead the model was trained with, one frame to see a peak from behind, and the hop itself.
     """
 
-    options = {"onset_threshold": (0.0, 1.0), "frame_off": (0.0, 1.0)}
+    options = {"threshold": (0.0, 1.0), "frame_off": (0.0, 1.0)}
 
-    def __init__(self, model: str = "notes", **decoder_options: float) -> None:
+    def __init__(self, model: str = "notes", threshold: float | None = None, **decoder_options: float) -> None:
         self._model_path = find_model(model)
         self._card = read_card(self._model_path)
         if self._card.kind != "notes":
             raise ModelError(f"the model {model!r} is of kind {self._card.kind!r}; the stage notes needs kind 'notes'")
         try:
-            self._decoder_options = NoteDecoderOptions.from_dict({**self._card.decoder, **decoder_options})
+            one_for_all = dict.fromkeys(ONSET_THRESHOLDS, threshold) if threshold is not None else {}
+            chosen = {**self._card.decoder, **one_for_all, **decoder_options}
+            self._decoder_options = NoteDecoderOptions.from_dict(chosen)
         except ValueError as error:
             raise ModelError(f"stage notes: {error}") from error
         self.features = self._card.features
@@ -63,12 +68,12 @@ class NotesStage:
             self._emit(frame, change)
 
     @property
-    def onset_threshold(self) -> float:
+    def threshold(self) -> float:
         return self._decoder.options.onset_threshold
 
-    @onset_threshold.setter
-    def onset_threshold(self, value: float) -> None:
-        self._change_options(onset_threshold=value, companion_threshold=value, retrigger_threshold=value)
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self._change_options(**dict.fromkeys(ONSET_THRESHOLDS, value))
 
     @property
     def frame_off(self) -> float:

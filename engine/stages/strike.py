@@ -48,7 +48,6 @@ class StrikeStage:
     def reset(self) -> None:
         self._detector.reset()
         self._recent[:] = 0.0
-        self._last_id = 0
 
     def process(self, frame: Frame) -> None:
         self._recent[: -self.hop_samples] = self._recent[self.hop_samples :]
@@ -58,7 +57,6 @@ class StrikeStage:
         confidence = self._detector.process(frame.features[0], is_gap, caution, self.refractory_ms * self._hops_per_ms)
         if not confidence:
             return
-        self._last_id += 1
         n_attack = samples_since_attack(self._recent)
         strength = 1.0 - 20.0 * math.log10(_peak(self._recent[-n_attack:]) + 1e-9) / FAINTEST_DB
         frame.emit(
@@ -66,7 +64,7 @@ class StrikeStage:
                 self._source,
                 at_sample=max(0, frame.end_sample - n_attack),
                 reported_sample=frame.end_sample,
-                id=self._last_id,
+                id=frame.new_id(),
                 state=TENTATIVE if self.confirmable else CONFIRMED,
                 strength=min(1.0, max(0.0, strength)),
                 confidence=confidence,
