@@ -102,7 +102,7 @@ def _transcribe_one(config: Config, file: Path, stem: Path, watcher: _ProgressBa
     session = build_session(config, source, [*bridges, ("progress", watcher)])
     watcher.set_length(source.n_frames)
     session.run()
-    for sentence in (source.warning, *watcher.faults):
+    for sentence in dict.fromkeys((source.warning, *watcher.faults)):
         if sentence:
             watcher.say(f"{file}: {sentence}")
     status = session.status()
