@@ -101,32 +101,30 @@ def score(heard: Sequence[Heard], options: NoteDecoderOptions, spec: FeatureSpec
     return Score(precision, recall, f1, float(np.median(all_late) * 1e3) if len(all_late) else 0.0, registers)
 
 
-# The options that matter, in the order they are tried, and what is tried for each.
-_CHOICES = {
-    "onset_threshold": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
-    "retrigger_threshold": (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8),
-    "companion_threshold": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65),
-    "frame_on": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
-    "refractory_frames": (3, 4, 5, 6, 8),
-}
+# What is tried, one group after the other. A companion's threshold above a lone onset's would make the latter idle.
+_THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8)
+_CHOICES: tuple[list[dict[str, float]], ...] = (
+    [{"onset_threshold": a, "companion_threshold": b} for a in _THRESHOLDS for b in _THRESHOLDS if a - 0.25 <= b <= a],
+    [{"retrigger_threshold": value} for value in _THRESHOLDS],
+    [{"frame_on": value} for value in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)],
+    [{"refractory_frames": value} for value in (3, 4, 5, 6, 8)],
+)
 
 
 def choose_options(
     heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, rounds: int = 2
 ) -> tuple[NoteDecoderOptions, Score]:
-    """The decoder options with the best F1, found one option at a time, and the onset bias taken off at the end.
+    """The decoder options with the best F1, found one group of them at a time, and the onset bias taken off at the end.
 
     To be called with held-out renderings only, never with the recordings a model is judged on.
     """
     options = best_plain(heard, spec, look_ahead_frames)[0]
     best = score(heard, options, spec, look_ahead_frames)
     for _ in range(rounds):
-        for name, values in _CHOICES.items():
-            for value in values:
-                tried = replace(options, **{name: value})
-                found = score(heard, tried, spec, look_ahead_frames)
-                if found.f1 > best.f1:
-                    options, best = tried, found
+        for changes in _CHOICES:
+            tried = [replace(options, **change) for change in changes]
+            scored = [(one, score(heard, one, spec, look_ahead_frames)) for one in tried]
+            options, best = max([(options, best), *scored], key=lambda pair: pair[1].f1)
     options = replace(options, onset_bias_seconds=round(-best.offset_ms / 1e3, 4))
     return options, score(heard, options, spec, look_ahead_frames)
 
