@@ -40,6 +40,11 @@ class NoteDecoderOptions:
         for name in ("onset_threshold", "companion_threshold", "retrigger_threshold", "frame_on", "frame_off"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if self.companion_threshold > self.onset_threshold:
+            raise ValueError(
+                f"companion_threshold is {self.companion_threshold}, above onset_threshold {self.onset_threshold}; "
+                "the weaker notes of a chord must not need more than the strongest"
+            )
         if self.off_frames < 1 or self.refractory_frames < 1 or self.longest_seconds <= 0:
             raise ValueError("off_frames, refractory_frames and longest_seconds must be above 0")
 
