@@ -32,7 +32,6 @@ class Lane:
     def __init__(self, name: str, chain: Chain, channels: tuple[int, ...], source_rate: int, block_frames: int) -> None:
         self.name, self.source_rate = name, source_rate
         self.chain = chain
-        self.stats = LaneStats()
         self.muted = False
         self._channels = np.array(channels, np.int64)
         self._resampler = Resampler(source_rate, chain.stream.sample_rate)
@@ -40,6 +39,9 @@ class Lane:
         self._stream = np.zeros(chain.hop_samples + self._resampler.max_output(block_frames), np.float32)
         self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
         self._end_sample = 0  # stream samples the chain has heard
+        self.reset()
+        self.push(self._silence())  # what is compiled or loaded at the first sound would make it late
+        self.reset()
 
     def push(self, block: np.ndarray) -> list[Event]:
         """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
@@ -61,7 +63,7 @@ class Lane:
     def flush(self) -> list[Event]:
         """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""
         n_frames = math.ceil(max(self.latency_seconds().values()) * self.source_rate) + len(self._mono)
-        silence = np.zeros((len(self._mono), int(self._channels.max()) + 1), np.float32)
+        silence = self._silence()
         events: list[Event] = []
         for _ in range(0, n_frames, len(silence)):
             events += self.push(silence)
@@ -82,10 +84,15 @@ class Lane:
             self.muted = False
 
     def reset(self) -> None:
-        """Back to frame 0."""
+        """Back to frame 0, nothing heard and nothing counted."""
+        self.stats = LaneStats()
         self.chain.reset()
         self._resampler.reset()
         self._n_waiting = self._end_sample = 0
+
+    def _silence(self) -> np.ndarray:
+        """A block as the source gives them."""
+        return np.zeros((len(self._mono), int(self._channels.max()) + 1), np.float32)
 
     def latency_seconds(self) -> dict[str, float]:
         """Declared, per stage; the resampler is a row of its own."""

@@ -139,3 +139,14 @@ def test_counts_are_of_things_heard_not_of_news_about_them():
     events = hear(lane, pulses(48_000, 0.1, 0.5))
     assert lane.stats.notes == 2
     assert 2 * lane.stats.strikes == sum(isinstance(e, Strike) for e in events) > 4
+
+
+def test_nothing_of_the_warm_up_is_heard_or_counted():
+    class Chatterbox(ClickStage):
+        def process(self, frame):
+            frame.emit(Strike("x", frame.end_sample, frame.end_sample, frame.new_id(), "confirmed", 1.0, 1.0))
+
+    lane = make(16_000, stages=[("chatterbox", Chatterbox())])
+    assert lane.stats.strikes == 0
+    (first, *_) = hear(lane, np.zeros(64, np.float32))
+    assert (first.id, first.at_sample, lane.stats.strikes) == (1, 32, 2)
