@@ -2,7 +2,7 @@
 
     python -m benchmarks.accuracy_strikes --data FOLDER [--threshold 0.5]
 
-FOLDER holds eval_real/manifest.json, a list of files with `kind` "drums" or "drums-in-mix", `audio` and `onsets` (a
+FOLDER holds manifest.json, a list of files with `kind` "drums" or "drums-in-mix", `audio` and `onsets` (a
 table with a header, onset seconds first). Counted over all takes of a kind, matched as mir_eval.onset does. Drums that
 sound together have a label each, 10 to 30 ms apart: "as published" wants a strike for every one of them, "merged" takes
 labels within 30 ms for one, at their mean (as Boeck, Krebs & Schedl 2012). The delay is from the label to the last
@@ -94,10 +94,10 @@ def merged(labels: np.ndarray) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy_strikes", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds eval_real/manifest.json")
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
     parser.add_argument("--threshold", type=float, default=0.5, help="of the stage, 0 to 1")
     chosen = parser.parse_args()
-    folder = chosen.data / "eval_real"
+    folder = chosen.data
     try:
         takes = json.loads((folder / "manifest.json").read_text())
         tallies = {(kind, way): Tally() for kind in ("drums", "drums-in-mix") for way in ("as published", "merged")}
@@ -116,8 +116,8 @@ def main() -> int:
     print("|---" * 10 + "|")
     for names, tally in tallies.items():
         print("| " + " | ".join([*names, *tally.row()]) + " |")
-    command = f"python -m benchmarks.accuracy_strikes --data FOLDER --threshold {chosen.threshold:g}"
-    print("\n" + "; ".join(f"{name}: {value}" for name, value in circumstances(command).items()))
+    command = f"python -m benchmarks.accuracy_strikes --data {chosen.data.name} --threshold {chosen.threshold:g}"
+    print("", " · ".join(circumstances(command).values()), sep="\n")
     return 0
 
 

@@ -105,7 +105,7 @@ def main() -> int:
         row = measure(hog, options.seconds, options.period, options.channels, not options.asynchronous)
         rows.append(row)
         print(f"| {hog} | {row.sent} | {row.lost} | {row.dropped} | {row.xruns} | {row.held_up_ms:.0f} |", flush=True)
-    print("\n" + ", ".join(circumstances("python -m benchmarks.capture_under_hog").values()))
+    print("", " · ".join(circumstances("python -m benchmarks.capture_under_hog").values()), sep="\n")
     return int(not options.asynchronous and any(row.lost for row in rows))
 
 
