@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 
 _SWITCH_SECONDS = 1e-4
 _FIFO_PRIORITY = 40  # below JACK's (60 to 80) and the driver's, above everything else
+_RESET_ON_FORK = getattr(os, "SCHED_RESET_ON_FORK", 0)  # Linux
 _IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 _FLUSH_BITS = 0x8040 if _IS_X86 else 1 << 24  # MXCSR: FTZ and DAZ; FPCR: FZ
 
@@ -72,7 +73,7 @@ def _take_priority() -> tuple[int, os.sched_param] | None:
         return None
     before = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(_FIFO_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO | _RESET_ON_FORK, os.sched_param(_FIFO_PRIORITY))
     except OSError:
         return None
     return before
