@@ -15,10 +15,11 @@ from typing import Protocol
 
 from engine.clock import SampleClock
 from engine.commands import Command
+from engine.errors import IctusError
 from engine.events import Event
 
 
-class BridgeError(Exception):
+class BridgeError(IctusError):
     """A bridge cannot do what was asked; the message is one sentence for a person."""
 
 

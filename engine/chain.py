@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.errors import IctusError
 from engine.events import Event, Fault, NoteOff, NoteOn
 from engine.features.frontend import FrontEnd
 from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
 
 
-class ChainError(ValueError):
+class ChainError(IctusError, ValueError):
     """These stages cannot stand in this order on this stream; one sentence for a person."""
 
 

@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.errors import IctusError
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -36,7 +38,7 @@ _NOT_IN_NAMES = " /#*,?[]{}"  # names stand in OSC addresses
 DEFAULT_CHAIN = ("level", "strike", "notes", "link")
 
 
-class ConfigError(ValueError):
+class ConfigError(IctusError, ValueError):
     """A configuration is not valid; one sentence for a person."""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from engine.errors import IctusError
+
 STAGES, SOURCES, BRIDGES, TRAINERS = "ictus.stages", "ictus.sources", "ictus.bridges", "ictus.trainers"
 
 
-class PluginError(Exception):
+class PluginError(IctusError):
     """Something named in a configuration is not there or cannot be made; one sentence for a person."""
 
 

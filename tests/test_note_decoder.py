@@ -149,7 +149,9 @@ def test_whatever_the_network_says_each_pitch_begins_and_ends_in_turn_and_never_
     assert not sounding
 
 
-@pytest.mark.parametrize("options", [{"onset_threshold": 1.5}, {"frame_off": -0.1}, {"off_frames": 0}, {"companion_threshold": 0.6}])
+@pytest.mark.parametrize(
+    "options", [{"onset_threshold": 1.5}, {"frame_off": -0.1}, {"off_frames": 0}, {"companion_threshold": 0.6}]
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="must"):
         NoteDecoderOptions(**options)

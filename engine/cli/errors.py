@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 import traceback
 
+from engine.errors import IctusError
+
 OK, BAD_INPUT, USAGE, BUG = 0, 1, 2, 70  # 70: EX_SOFTWARE of sysexits.h
 
 
-class CliError(Exception):
+class CliError(IctusError):
     """What was given cannot be done; the message is one sentence for a person."""
 
     def __init__(self, message: str, exit_code: int = BAD_INPUT) -> None:
@@ -22,19 +24,13 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if hasattr(error, "format_message"):  # a usage error of typer, which keeps its error classes to itself
         return f"{error.format_message().rstrip('.')}; see {_command_of(error)} --help", USAGE
-    if is_for_people(error):
+    if isinstance(error, IctusError):
         return str(error), BAD_INPUT
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the system'}: {error.strerror}", BAD_INPUT
     with tempfile.NamedTemporaryFile("w", prefix="ictus-", suffix=".log", delete=False, encoding="utf-8") as log:
         log.writelines(traceback.format_exception(error))
     return f"this is a fault in Ictus or a plug-in ({type(error).__name__}); the details are in {log.name}", BUG
-
-
-def is_for_people(error: Exception) -> bool:
-    """SourceError, ModelError, BridgeError and their like say in one sentence what is wrong."""
-    names = {"SourceError", "ModelError", "PluginError", "BridgeError", "ConfigError", "ChainError", "DeviceError"}
-    return any(cls.__name__ in names for cls in type(error).__mro__)
 
 
 def _command_of(error: Exception) -> str:

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.errors import IctusError
 from engine.spec import FeatureSpec
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models_onnx"
 
 
-class ModelError(Exception):
+class ModelError(IctusError):
     """A model cannot be used; the message is one sentence for a person."""
 
 

@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from engine.clock import SampleClock
+from engine.errors import IctusError
 
 
-class SourceError(Exception):
+class SourceError(IctusError):
     """A source cannot be opened or read; the message is one sentence for a person."""
 
 
