@@ -24,10 +24,11 @@ class Pump(threading.Thread):
         super().__init__(name=f"ictus-{name}", daemon=True)
         self.bridge_name, self.outbox = name, outbox
         self.n_errors = 0
-        self.late = Window()  # seconds from sound to sent, of notes and strikes
+        self.late = Window()  # seconds from sound to sent, of notes and strikes that sounded since it runs
         self._bridge, self._clock, self._report = bridge, clock, report
         self._stopping = threading.Event()
         self._told: set[str] = set()
+        self._since = time.monotonic()
 
     def run(self) -> None:
         next_tick = time.monotonic() + _TICK_SECONDS
@@ -37,7 +38,9 @@ class Pump(threading.Thread):
                 self._guard(self._bridge.send, event)
                 is_first_word = isinstance(event, NoteOn) or isinstance(event, Strike) and event.is_new
                 if self._clock is not None and is_first_word:
-                    self.late.add(time.monotonic() - self._clock.seconds_of(event.at_sample))
+                    sounded = self._clock.seconds_of(event.at_sample)
+                    if sounded >= self._since:  # a device was open for a while before anybody listened
+                        self.late.add(time.monotonic() - sounded)
             if time.monotonic() >= next_tick:
                 self._guard(self._bridge.tick)
                 next_tick = time.monotonic() + _TICK_SECONDS

@@ -11,6 +11,7 @@ from engine.commands import Mute, NameCue, Panic, Quit, SetOption, Start, Stop
 from engine.events import AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
 from engine.lane import Lane
 from engine.outbox import Outbox
+from engine.pump import Pump
 from engine.session import Session
 from engine.sources.array import ArraySource
 from engine.spec import StreamSpec
@@ -259,3 +260,18 @@ def test_a_patient_outbox_waits_and_loses_nothing():
         assert len(outbox) <= 4
     reader.join(30)
     assert heard == [LEVEL] * 1000 and outbox.n_thinned == outbox.n_dropped == 0
+
+
+def test_lateness_is_of_what_sounded_since_anybody_listened():
+    class Clock:
+        def seconds_of(self, sample):
+            return born + sample
+
+    born = time.monotonic()
+    outbox = Outbox(("a",))
+    pump = Pump("x", Listener(), outbox, Clock(), lambda *_: None)
+    for at_sample, is_new in ((-100, True), (1000, True), (1000, False)):
+        outbox.put(Strike("a", at_sample, at_sample, 1, "confirmed", 1.0, 1.0, is_new))
+    pump.start()
+    assert pump.finish(10.0)
+    assert len(pump.late) == 1 and pump.late.percentile_ms(50) < 0, "the one at 1000 s, long before it sounds"
