@@ -1,8 +1,8 @@
 """The contract of a bridge: a way out of the engine (MIDI, OSC, a file, a screen), or in.
 
 Each bridge gets a bounded outbox and a thread of its own from the session, so a slow one delays nobody. `open` may
-raise, in one sentence (`BridgeError`, ValueError, OSError); `send` may raise too: the session counts it, reports the
-first of a kind, and goes on sending. `close` is always called, once, after the last event, with every NoteOff sent.
+raise, in one sentence (`BridgeError`, ValueError, OSError); `send` may raise too: the session counts it, reports it
+once in a while, and goes on sending. `close` is always called, once, after the last event, with every NoteOff sent.
 
 Packages add bridges by the entry-point group `ictus.bridges`; options in a configuration become keyword arguments.
 """

@@ -13,10 +13,11 @@ from engine.ledger import Window
 from engine.outbox import Outbox
 
 _TICK_SECONDS = 0.05
+_QUIET_SECONDS = 10.0  # an error of one kind is told once in so long; all are counted
 
 
 class Pump(threading.Thread):
-    """`bridge` is already open; `report(where, message)` is told of the first error of each kind."""
+    """`bridge` is already open; `report(where, message)` is told of an error of each kind, once in a while."""
 
     def __init__(
         self, name: str, bridge: Any, outbox: Outbox, clock: SampleClock | None, report: Callable[[str, str], None]
@@ -27,7 +28,7 @@ class Pump(threading.Thread):
         self.late = Window()  # seconds from sound to sent, of notes and strikes that sounded since it runs
         self._bridge, self._clock, self._report = bridge, clock, report
         self._stopping = threading.Event()
-        self._told: set[str] = set()
+        self._quiet_until: dict[str, float] = {}  # by kind of error
         self._since = time.monotonic()
 
     def run(self) -> None:
@@ -59,7 +60,8 @@ class Pump(threading.Thread):
             call(*arguments)
         except Exception as error:  # someone's bridge may raise anything; the concert goes on
             kind = type(error).__name__
-            if kind not in self._told:
-                self._told.add(kind)
+            now = time.monotonic()
+            if now >= self._quiet_until.get(kind, now):
+                self._quiet_until[kind] = now + _QUIET_SECONDS
                 self._report(f"bridge {self.bridge_name}", f"bridge {self.bridge_name}: {error or kind}")
             self.n_errors += 1

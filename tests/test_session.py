@@ -275,3 +275,17 @@ def test_lateness_is_of_what_sounded_since_anybody_listened():
     pump.start()
     assert pump.finish(10.0)
     assert len(pump.late) == 1 and pump.late.percentile_ms(50) < 0, "the one at 1000 s, long before it sounds"
+
+
+def test_an_error_is_told_again_when_it_has_been_quiet_for_a_while(monkeypatch):
+    class Broken(Listener):
+        def send(self, event):
+            raise ConnectionError("the cable is out")
+
+    told, outbox, now = [], Outbox(("a",)), [1000.0]
+    monkeypatch.setattr("engine.pump.time.monotonic", lambda: now[0])
+    pump = Pump("x", Broken(), outbox, None, lambda where, message: told.append((now[0], message)))
+    for later in (0.0, 5.0, 4.0, 2.0):
+        now[0] += later
+        pump._guard(pump._bridge.send, LEVEL)
+    assert [at for at, _ in told] == [1000.0, 1011.0] and pump.n_errors == 4
