@@ -22,15 +22,12 @@ import mir_eval
 import numpy as np
 
 from benchmarks.circumstances import circumstances
-from engine.chain import Chain
-from engine.events import Strike
-from engine.lane import Lane
+from engine.bridge import SessionInfo
+from engine.build import build_session
+from engine.config import Config
+from engine.events import Event, Strike
 from engine.sources.file import FileSource
-from engine.spec import StreamSpec
-from engine.stages.strike import StrikeStage
 
-STREAM_RATE = 16_000
-BLOCK_FRAMES = 480
 TOLERANCES_SECONDS = (0.025, 0.05)
 MERGED_SECONDS = 0.03
 
@@ -65,20 +62,30 @@ class Tally:
         return [str(self.n_labels), *scores, f"{precision:.3f}", f"{recall:.3f}", offset, *delays]
 
 
+class Collector:
+    """A bridge that keeps when each strike sounded and when it was reported, in seconds."""
+
+    def __init__(self) -> None:
+        self.strikes: list[tuple[float, float]] = []
+
+    def open(self, session: SessionInfo) -> None:
+        self._rate = session.sample_rate
+
+    def send(self, event: Event) -> None:
+        if isinstance(event, Strike):
+            self.strikes.append((event.at_sample / self._rate, event.reported_sample / self._rate))
+
+    def tick(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 def listen(path: Path, threshold: float) -> np.ndarray:
     """[n, 2]: when each strike in the file sounded, and when it was reported; seconds, in order."""
-    source = FileSource(path)
-    source.open()
-    chain = Chain([("strike", StrikeStage(threshold=threshold))], StreamSpec("drums", STREAM_RATE))
-    lane = Lane("drums", chain, (0,), source.sample_rate, BLOCK_FRAMES)
-    block, events = np.zeros((BLOCK_FRAMES, source.n_channels), np.float32), []
-    while not source.ended:
-        n_frames = source.read(block)
-        events += lane.push(block[:n_frames])
-    source.close()
-    events += lane.flush()
-    heard = [(event.at_sample, event.reported_sample) for event in events if isinstance(event, Strike)]
-    return np.array(sorted(heard), np.float64).reshape(-1, 2) / source.sample_rate
+    tables = {"source": [{"name": "drums", "chain": ["strike"], "strike": {"threshold": threshold}}]}
+    collector = Collector()
+    build_session(Config.from_dict(tables), FileSource(path), [("collector", collector)]).run()
+    return np.array(sorted(collector.strikes), np.float64).reshape(-1, 2)
 
 
 def merged(labels: np.ndarray) -> np.ndarray:
