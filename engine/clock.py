@@ -13,7 +13,6 @@ class _Fit(NamedTuple):
     n_frames: int
     at_seconds: float
     offset_seconds: float  # monotonic time of frame 0
-    target_seconds: float  # the offset it slews towards
 
 
 class SampleClock:
@@ -42,7 +41,7 @@ class SampleClock:
         if fit is None:
             self._earliest = [offset, offset]
             self._window_end_seconds = monotonic_seconds + WINDOW_SECONDS
-            self._fit = _Fit(n_frames, monotonic_seconds, offset, offset)
+            self._fit = _Fit(n_frames, monotonic_seconds, offset)
             return
         elapsed = min(monotonic_seconds - fit.at_seconds, (n_frames - fit.n_frames) / self.sample_rate)
         if elapsed < 0:
@@ -54,7 +53,7 @@ class SampleClock:
         self._earliest = [last, min(this, offset)]
         target = min(self._earliest)
         step = min(max(target - fit.offset_seconds, -MAX_SLEW * elapsed), MAX_SLEW * elapsed)
-        self._fit = _Fit(n_frames, monotonic_seconds, fit.offset_seconds + step, target)
+        self._fit = _Fit(n_frames, monotonic_seconds, fit.offset_seconds + step)
 
     def seconds_of(self, sample: int) -> float:
         """Monotonic time at which frame `sample` arrived, or will; before anything was observed, frame 0 is now-ish."""

@@ -37,8 +37,6 @@ class Lane:
         self._resampler = Resampler(source_rate, chain.stream.sample_rate)
         self._mono = np.zeros(block_frames, np.float32)
         self._stream = np.zeros(chain.hop_samples + self._resampler.max_output(block_frames), np.float32)
-        self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
-        self._end_sample = 0  # stream samples the chain has heard
         self.reset()
         self.push(self._silence())  # what is compiled or loaded at the first sound would make it late
         self.reset()
@@ -88,7 +86,8 @@ class Lane:
         self.stats = LaneStats()
         self.chain.reset()
         self._resampler.reset()
-        self._n_waiting = self._end_sample = 0
+        self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
+        self._end_sample = 0  # stream samples the chain has heard
 
     def _silence(self) -> np.ndarray:
         """A block as the source gives them."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.errors import IctusError
 
-STAGES, SOURCES, BRIDGES, TRAINERS = "ictus.stages", "ictus.sources", "ictus.bridges", "ictus.trainers"
+STAGES, SOURCES, BRIDGES = "ictus.stages", "ictus.sources", "ictus.bridges"
+TRAINERS, RECEIVERS = "ictus.trainers", "ictus.receivers"
 
 
 class PluginError(IctusError):
@@ -20,7 +21,7 @@ def names(group: str) -> tuple[str, ...]:
 
 def find(group: str, name: str) -> Any:
     """The factory registered under `name`."""
-    noun = group.removeprefix("ictus.").removesuffix("s")
+    noun = _noun(group)
     found: list[EntryPoint] = list(entry_points(group=group, name=name))
     if not found:
         raise PluginError(f"there is no {noun} {name!r}; known are: {', '.join(names(group)) or 'none'}")
@@ -36,5 +37,9 @@ def make(group: str, name: str, options: dict[str, Any]) -> Any:
     try:
         return factory(**options)
     except TypeError as error:
-        noun = group.removeprefix("ictus.").removesuffix("s")
-        raise PluginError(f"the {noun} {name!r} does not take these options: {error}") from error
+        raise PluginError(f"the {_noun(group)} {name!r} does not take these options: {error}") from error
+
+
+def _noun(group: str) -> str:
+    """What one of the group is called."""
+    return group.removeprefix("ictus.").removesuffix("s")

@@ -42,7 +42,6 @@ class Session:
         self._stop = threading.Event()
         self._warning = ""  # of the source, as last told
         self._frames = 0
-        self._started = 0.0
         self._n_faults = self._n_refused = 0
         self._busy = Window()  # seconds of work per second of sound
         self._wait = Window()  # from a block's arrival to the worker having dealt with it
@@ -53,7 +52,6 @@ class Session:
         with Calm(live):
             try:
                 self._open_bridges(patient=not live)
-                self._started = time.monotonic()
                 while not (self._stop.is_set() or self.source.ended):
                     self._turn()
             finally:
@@ -137,31 +135,37 @@ class Session:
 
     def _obey(self, command: Command) -> None:
         now = self._frames
-        if isinstance(command, (Quit, Start, Stop, Panic, NameCue)):
-            if isinstance(command, Quit):
+        match command:
+            case Quit():
                 self._stop.set()
-            elif isinstance(command, NameCue):
+            case NameCue():
                 self._send([Cue("", now, now, command.name)])
-            else:
+            case Start():
                 for lane in self.lanes:
-                    if isinstance(command, Start):
-                        lane.unmute()
-                    elif isinstance(command, Stop):
-                        self._send(lane.mute("stop"))
-                    else:
-                        self._send([*lane.end_notes("panic"), AllNotesOff(lane.name, now, now, "panic")])
-            return
-        lanes = [lane for lane in self.lanes if command.source in ("", lane.name)]
+                    lane.unmute()
+            case Stop():
+                for lane in self.lanes:
+                    self._send(lane.mute("stop"))
+            case Panic():
+                for lane in self.lanes:
+                    self._send([*lane.end_notes("panic"), AllNotesOff(lane.name, now, now, "panic")])
+            case Mute(on=True):
+                for lane in self._lanes_of(command.source):
+                    self._send(lane.mute())
+            case Mute():
+                for lane in self._lanes_of(command.source):
+                    lane.unmute()
+            case SetOption():
+                for lane in self._lanes_of(command.source):
+                    self._set_option(lane, command)
+
+    def _lanes_of(self, source: str) -> list[Lane]:
+        """That of `source`, or all of them for ""; a fault is told when there is none."""
+        lanes = [lane for lane in self.lanes if source in ("", lane.name)]
         if not lanes:
             known = ", ".join(lane.name for lane in self.lanes)
-            self._tell("command", f"there is no source {command.source!r}; there are: {known}")
-        for lane in lanes:
-            if isinstance(command, SetOption):
-                self._set_option(lane, command)
-            elif isinstance(command, Mute) and command.on:
-                self._send(lane.mute())
-            elif isinstance(command, Mute):
-                lane.unmute()
+            self._tell("command", f"there is no source {source!r}; there are: {known}")
+        return lanes
 
     def _set_option(self, lane: Lane, command: SetOption) -> None:
         try:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from bridges.osc_table import ROUTES
-from engine.demo.player import Player, at_rate
+from engine.demo.player import Player
 from engine.demo.source import FOLDER, STEMS, DemoSource, read_whole
+from engine.features.resample import resample
 
 LARGEST_BYTES = 700_000  # of all that is bundled
 HEARD_SECONDS = 6.0  # of the song, in these tests
@@ -115,7 +116,7 @@ def test_where_there_is_an_output_the_song_is_heard_from_when_listening_starts(j
             time.sleep(0.05)
     heard_samples = np.concatenate(heard)[-2 * server.sample_rate :]
     stems = [read_whole(FOLDER / f"{name}.ogg") for name in STEMS]
-    song = at_rate(sum(samples for samples, _ in stems), stems[0][1], server.sample_rate)[: 8 * server.sample_rate]
+    song = resample(sum(samples for samples, _ in stems), stems[0][1], server.sample_rate)[: 8 * server.sample_rate]
     correlation = np.fft.irfft(np.fft.rfft(song, 2**20) * np.conj(np.fft.rfft(heard_samples, 2**20)))
     best = int(correlation.argmax())
     expected = song[best : best + len(heard_samples)]

@@ -19,9 +19,8 @@ from engine.cli.process import END_SECONDS, EngineProcess
 from engine.cli.scene import Scene
 from engine.cli.screen import Lines, Screen
 from engine.cli.summary import summary
-from engine.registry import find
+from engine.registry import RECEIVERS, find
 
-RECEIVERS = "ictus.receivers"
 POLL_SECONDS = 0.05
 
 

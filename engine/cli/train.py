@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -19,10 +18,7 @@ def train(context: typer.Context, name: Name = "") -> None:
     Needs more packages: pip install 'ictus\\[train]'. What follows NAME goes
     to it as it is.
     """
-    if name in ("", "-h", "--help"):
-        _teach(context)
-    else:
-        _obey(_trainer(name).train, context.args)
+    _hand_over(context, name, "train")
 
 
 def export(context: typer.Context, name: Name = "") -> None:
@@ -31,10 +27,20 @@ def export(context: typer.Context, name: Name = "") -> None:
     Needs more packages: pip install 'ictus\\[train]'. What follows NAME goes
     to it as it is.
     """
+    _hand_over(context, name, "export")
+
+
+def _hand_over(context: typer.Context, name: str, verb: str) -> None:
+    """What follows `name` on the command line goes to the trainer's `verb`."""
     if name in ("", "-h", "--help"):
-        _teach(context)
-    else:
-        _obey(_trainer(name).export, context.args)
+        typer.echo(context.get_help())
+        typer.echo(f"Trainers: {', '.join(names(TRAINERS)) or 'none'}")
+        return
+    command = getattr(_trainer(name), verb)
+    try:
+        command(context.args)
+    except ValueError as error:  # no data, or a run that does not fit: it says which
+        raise CliError(str(error)) from error
 
 
 def _trainer(name: str) -> Any:
@@ -46,15 +52,3 @@ def _trainer(name: str) -> Any:
             missing = error.__cause__.name
             raise CliError(f"training needs {missing}, which is not installed: pip install 'ictus[train]'") from error
         raise
-
-
-def _obey(command: Callable[[list[str]], None], arguments: list[str]) -> None:
-    try:
-        command(arguments)
-    except ValueError as error:  # no data, or a run that does not fit: it says which
-        raise CliError(str(error)) from error
-
-
-def _teach(context: typer.Context) -> None:
-    typer.echo(context.get_help())
-    typer.echo(f"Trainers: {', '.join(names(TRAINERS)) or 'none'}")

@@ -11,11 +11,9 @@ import subprocess
 import sys
 import threading
 
-import numpy as np
-
 from engine.demo.source import FOLDER, STEMS, read_whole
 from engine.driver.device import portaudio
-from engine.features.resample import Resampler
+from engine.features.resample import resample
 
 STEM_GAIN = 0.6  # two stems must not clip
 
@@ -47,18 +45,11 @@ def main() -> None:
     mix = STEM_GAIN * sum(samples for samples, _ in stems)
     with portaudio() as sounddevice:
         device_rate = round(sounddevice.query_devices(kind="output")["default_samplerate"])
-        mix = at_rate(mix, stems[0][1], device_rate)
+        mix = resample(mix, stems[0][1], device_rate)  # some drivers take no rate but their own
         sys.stdin.buffer.readline()
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
         sounddevice.play(mix, device_rate, latency="high")
         sounddevice.wait()
-
-
-def at_rate(samples: np.ndarray, in_rate: int, out_rate: int) -> np.ndarray:
-    """Mono float32 again; some drivers take no rate but their own."""
-    resampler = Resampler(in_rate, out_rate)
-    out = np.zeros(resampler.max_output(len(samples)), np.float32)
-    return out[: resampler.process(samples, out)]
 
 
 if __name__ == "__main__":
