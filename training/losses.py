@@ -18,20 +18,23 @@ class NotesLoss:
     onset_weight: float = 10.0
     onset_positive: float = 2.0  # how much more a missed onset costs than a false one
     frame_weight: float = 1.0
+    offset_weight: float = 2.0
     velocity_weight: float = 0.03
+    pedal_weight: float = 0.02
 
     def __call__(self, logits: Sequence[Tensor], targets: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Logits and targets (onset, frame, velocity), each [batch, frames, 88]; every part, and their `total`."""
-        onset, frame, velocity = (logit.float() for logit in logits)
-        onset_target, frame_target, velocity_target = targets
+        """Logits and targets (onset, frame, offset, velocity, pedal), each [..., 88], pedal [...]; every part, and
+        their `total`."""
+        onset, frame, offset, velocity, pedal = (logit.float() for logit in logits)
+        onset_target, frame_target, offset_target, velocity_target, pedal_target = targets
         positive = onset.new_tensor(self.onset_positive)
-        begins = onset_target * (velocity_target > 0)
         by_pitch = F.binary_cross_entropy_with_logits(velocity, velocity_target, reduction="none")
         parts = {
             "onset": F.binary_cross_entropy_with_logits(onset, onset_target, pos_weight=positive),
             "frame": F.binary_cross_entropy_with_logits(frame, frame_target),
-            "velocity": (by_pitch * begins).sum() / begins.sum().clamp(min=1.0),
+            "offset": F.binary_cross_entropy_with_logits(offset, offset_target),
+            "velocity": (by_pitch * onset_target).sum() / onset_target.sum().clamp(min=1.0),
+            "pedal": F.binary_cross_entropy_with_logits(pedal, pedal_target),
         }
-        weights = {"onset": self.onset_weight, "frame": self.frame_weight, "velocity": self.velocity_weight}
-        parts["total"] = sum(weights[name] * part for name, part in parts.items())
+        parts["total"] = sum(getattr(self, f"{name}_weight") * part for name, part in parts.items())
         return parts
