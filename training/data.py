@@ -36,6 +36,9 @@ SOURCES = {
             "CC BY 3.0",
             "Salamander Grand Piano V3, Alexander Holm",
         ),
+        Source(
+            "piano_fluidr3", ("instruments/piano_fluidr3", "piano_fluidr3"), "MIT", "Fluid (R3) SoundFont, Frank Wen"
+        ),
         Source("guitar_black_green", ("instruments/guitar_black_green",), "CC0", "Black And Green Guitars, Karoryfer"),
         Source("guitar_spanish", ("instruments/guitar_spanish",), "CC0", "Spanish Classical Guitar, FreePats"),
         Source("bass_yr", ("instruments/bass_yr",), "CC0", "Electric Bass YR, FreePats"),

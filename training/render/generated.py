@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from training.render.arranging import SOFTEST
 from training.render.scores import HIGHEST_PITCH, LOWEST_PITCH, Performance, clean_keys
 
 # A scene gives [n, 4] keys (down, up, pitch, velocity) from second 0 on, about `seconds` long, around `velocity`.
 Scene = Callable[[np.random.Generator, float, float], np.ndarray]
-PEDALLED = 0.3  # of the scenes
+PEDALLED = 0.3  # of the scenes other than washes
 LONGEST_PAUSE_SECONDS = 1.5
 
 
@@ -21,11 +22,13 @@ def improvise(rng: np.random.Generator, seconds: float) -> Performance:
     while now < seconds:
         length = rng.uniform(3.0, 12.0)
         scene = SCENES[rng.choice(len(SCENES), p=WEIGHTS)]
-        played = scene(rng, length, rng.normal(60.0, 20.0))
-        played[:, 3] = np.clip(played[:, 3] + rng.normal(0.0, 7.0, len(played)), 8, 127)
+        played = scene(rng, length, rng.normal(54.0, 18.0))
+        played[:, 3] = np.clip(played[:, 3] + rng.normal(0.0, rng.uniform(2.0, 14.0), len(played)), SOFTEST, 127)
         played[:, :2] += now
         keys.append(played)
-        if rng.random() < PEDALLED:
+        if scene is wash:
+            pedal.append([now + rng.uniform(0.0, 0.3), now + length])
+        elif rng.random() < PEDALLED:
             changes = now + np.concatenate([[0.0], np.cumsum(rng.uniform(0.6, 3.5, int(length)))])
             changes = np.append(changes[changes < now + length], now + length)
             pedal += [[down + 0.06, up] for down, up in zip(changes[:-1], changes[1:], strict=True) if up - down > 0.1]
@@ -129,15 +132,16 @@ def octaves(rng: np.random.Generator, seconds: float, velocity: float) -> np.nda
 
 
 def accompaniment(rng: np.random.Generator, seconds: float, velocity: float) -> np.ndarray:
-    """A bass note on the slow beat, a broken or struck chord over it, and a melody."""
+    """A bass note on the slow beat, a broken or struck chord over it, and a melody; close together or far apart."""
     beat = rng.uniform(0.3, 0.8)
     rows = []
     for bar in np.arange(0.0, seconds, 4.0 * beat):
-        root = rng.integers(28, 48)
+        root = rng.integers(LOWEST_PITCH, 48)
         rows.append(key_rows(np.array([bar]), np.array([3.0 * beat]), np.array([root]), velocity + 4))
         if rng.random() < 0.5:
             rows.append(key_rows(np.array([bar]), np.array([3.0 * beat]), np.array([root + 12]), velocity))
-        chord = root + 12 + np.sort(rng.choice(np.array([0, 3, 4, 7, 10, 12, 15, 16]), size=3, replace=False))
+        degrees = np.sort(rng.choice(np.array([0, 3, 4, 7, 10, 12, 15, 16]), size=3, replace=False))
+        chord = root + rng.choice([12, 19, 24]) + degrees
         for quarter in range(1, 8):
             notes = chord[[quarter % 3]] if rng.random() < 0.7 else chord
             onset = np.full(len(notes), bar + 0.5 * quarter * beat) + rng.normal(0.0, 0.006, len(notes))
@@ -148,20 +152,33 @@ def accompaniment(rng: np.random.Generator, seconds: float, velocity: float) -> 
     return np.concatenate(rows)
 
 
+def wash(rng: np.random.Generator, seconds: float, velocity: float) -> np.ndarray:
+    """Broken chords over the whole keyboard, to be played under one pedal."""
+    onsets = beats(rng, seconds, 0.06, 0.35)
+    chord = rng.integers(0, 12) + np.concatenate([[0], np.sort(rng.choice(np.arange(2, 12), 3, replace=False))])
+    ladder = np.concatenate([chord + 12 * octave for octave in range(1, 9)])
+    low = rng.integers(LOWEST_PITCH, 55)
+    ladder = ladder[(ladder >= low) & (ladder <= min(HIGHEST_PITCH, low + rng.integers(24, 60)))]
+    steps = np.cumsum(rng.choice([1, 1, 1, 2, -1, -3], size=len(onsets)))
+    pitches = ladder[np.abs((steps + len(ladder)) % (2 * len(ladder)) - len(ladder)) % len(ladder)]
+    return key_rows(onsets, rng.uniform(0.1, 0.4, len(onsets)), pitches, velocity)
+
+
 def silence(rng: np.random.Generator, seconds: float, velocity: float) -> np.ndarray:
     """Nobody plays."""
     return np.empty((0, 4))
 
 
 WEIGHTED_SCENES: dict[Scene, float] = {
-    chords: 0.2,
-    scale: 0.13,
-    repeats: 0.14,
-    trill: 0.06,
+    chords: 0.19,
+    scale: 0.11,
+    repeats: 0.1,
+    trill: 0.05,
     leaps: 0.08,
-    extremes: 0.12,
-    octaves: 0.1,
-    accompaniment: 0.14,
+    extremes: 0.13,
+    octaves: 0.09,
+    accompaniment: 0.15,
+    wash: 0.07,
     silence: 0.03,
 }
 SCENES = tuple(WEIGHTED_SCENES)

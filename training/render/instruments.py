@@ -68,6 +68,13 @@ INSTRUMENTS = (
         layer_tops=(34, 43, 50, 64, 80, 96, 112),
     ),
     Instrument(
+        "fluid_grand",
+        "piano_fluidr3",
+        r"n(?P<number>\d+)v(?P<layer>\d+)\.flac",
+        layers=("024", "044", "062", "080", "098", "118"),
+        layer_tops=(34, 53, 71, 89, 108),
+    ),
+    Instrument(
         "upright_kw",
         "piano_upright_kw",
         r"samples/(?P<note>[A-G]#?\d)v(?P<layer>[LH])\.\w+",

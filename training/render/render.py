@@ -9,6 +9,7 @@ import numpy as np
 from scipy.signal import oaconvolve
 
 from training.data import SOURCES, held_out
+from training.render.arranging import arranged, shaded
 from training.render.generated import improvise
 from training.render.instruments import BANK_RATE, INSTRUMENTS, KEY_RELEASES, LEAD_SECONDS, Instrument, SampleBank
 from training.render.mixer import mix_notes
@@ -25,12 +26,11 @@ from training.render.scores import (
     sounding,
 )
 
-MATERIAL = {"pop909": 0.42, "giantmidi": 0.28, "generated": 0.3}  # of the excerpts
+MATERIAL = {"pop909": 0.32, "giantmidi": 0.33, "generated": 0.35}  # of the excerpts
 TRANSPOSE_SEMITONES = {"pop909": 6, "giantmidi": 3}  # at most, either way
-# Real Disklavier playing has a median velocity of 53; transcriptions and pop arrangements are 20 to 30 louder.
-MEDIAN_VELOCITY, MEDIAN_VELOCITY_SPREAD = 55.0, 12.0
+PEDAL_DROPPED = 0.12  # of the pieces
 UNDAMPED_PITCH = 90  # a piano's dampers end about here
-FAMILIES = {"piano": 0.88, "guitar": 0.09, "bass": 0.03}  # of the training excerpts; validation is for the piano
+FAMILIES = {"piano": 0.9, "guitar": 0.07, "bass": 0.03}  # of the training excerpts; validation is for the piano
 MOST_SHIFT_SEMITONES = 3  # neighbours' samples, moved back to pitch, make another body out of the same instrument
 SPLITS = ("train", "valid")
 
@@ -73,6 +73,7 @@ class Kit:
 class Excerpt:
     samples: np.ndarray  # float32 [n_samples], the kit's sample rate
     notes: np.ndarray  # float32 [n_notes, 4]: onset and offset in seconds, pitch, velocity; by onset
+    pedal: np.ndarray  # float32 [n_pedals, 2]: down and up in seconds, within the excerpt; none but on pianos
     origin: dict[str, str]  # collection, piece, instrument, room
 
 
@@ -113,7 +114,8 @@ def render_excerpt(kit: Kit, split: str, seconds: float, rng: np.random.Generato
             dry = overdriven(dry, rng)
     samples, room = place(dry, kit.rooms, kit.sample_rate, rng)
     origin = {"collection": collection, "piece": piece, "instrument": instrument.name, "room": room}
-    return Excerpt(samples, notes[:, [ONSET, OFFSET, PITCH, VELOCITY]].astype(np.float32), origin)
+    columns = notes[:, [ONSET, OFFSET, PITCH, VELOCITY]].astype(np.float32)
+    return Excerpt(samples, columns, np.clip(performance.pedal, 0.0, seconds).astype(np.float32), origin)
 
 
 def choose_performance(kit: Kit, split: str, seconds: float, rng: np.random.Generator) -> tuple[str, str, Performance]:
@@ -128,12 +130,10 @@ def choose_performance(kit: Kit, split: str, seconds: float, rng: np.random.Gene
     most = TRANSPOSE_SEMITONES[collection]
     start = rng.uniform(-0.5, max(0.0, whole.seconds - seconds * speed))
     part = excerpt(whole, start, seconds, speed, int(rng.integers(-most, most + 1)))
-    keys = part.keys
-    if len(keys):
-        softer = rng.normal(MEDIAN_VELOCITY, MEDIAN_VELOCITY_SPREAD)
-        velocities = (keys[:, 3] - np.median(keys[:, 3])) * rng.uniform(0.7, 1.4) + softer
-        keys[:, 3] = np.clip(velocities + rng.normal(0.0, 4.0, len(keys)), 8, 127)
-    pedal = part.pedal if rng.random() > 0.12 else part.pedal[:0]
+    keys = arranged(part.keys, rng)
+    keys = keys[keys[:, 0] < seconds]
+    keys[:, 3] = shaded(keys[:, 0], keys[:, 3], rng)
+    pedal = part.pedal if rng.random() > PEDAL_DROPPED else part.pedal[:0]
     return collection, piece.name, Performance(keys, pedal)
 
 

@@ -21,6 +21,7 @@ from training.render.instruments import INSTRUMENTS, KEY_RELEASES, SampleBank, l
 from training.render.render import SPLITS, TRANSPOSE_SEMITONES, Kit, find_pieces, load_kit, render_excerpt
 
 SHARD_SECONDS = 60.0
+RECIPE = 2  # counted up when the same seed no longer gives the same shard
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class SetSpec:
 
     seed: int = 1
     shard_seconds: float = SHARD_SECONDS
+    recipe: int = RECIPE
 
     def rng(self, split: str, index: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, SPLITS.index(split), index])
@@ -48,7 +50,8 @@ def render_set(
 
     Shards that are there are kept: a set stopped halfway, or asked for more hours, goes on. Each NNNNN.npz holds
     `features` float16 [n_frames, n_channels, n_bands], `notes` float32 [n, 4] (onset_seconds, offset_seconds when
-    the damper falls or the key is struck again, pitch, velocity) and `origin`, JSON text. Returns the manifest.
+    the damper falls or the key is struck again, pitch, velocity), `pedal` float32 [m, 2] (down_seconds, up_seconds)
+    and `origin`, JSON text. Returns the manifest.
     ValueError where `data` has no instrument or `out` holds another set.
     """
     spec = SetSpec(seed, shard_seconds)
@@ -139,7 +142,8 @@ def make_shard(split: str, index: int) -> None:
     path = shard_path(worker.out, split, index)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez(file, features=features, notes=made.notes, origin=np.array(json.dumps(made.origin)))
+        origin = np.array(json.dumps(made.origin))
+        np.savez(file, features=features, notes=made.notes, pedal=made.pedal, origin=origin)
     part.replace(path)
 
 
