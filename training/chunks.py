@@ -1,7 +1,9 @@
-"""Rendered shards in memory, and the random chunks a net learns from."""
+"""Rendered shards on disk, and the random chunks a net learns from."""
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,17 +12,38 @@ import numpy as np
 
 from engine.spec import FeatureSpec
 
-from .labels import N_PITCHES, Targets, targets
+from .labels import Targets, shifted_targets, zeros
 
 DB_PER_UNIT = 25.0  # of a feature value: see FeatureSpec
 SILENCE = -1.2  # the least value a feature can have
 
 
 class Shard(NamedTuple):
-    """One piece of rendered music: features float16 [n_frames, n_channels, n_bands], notes float32 [n, 4]."""
+    """One piece of music: features float16 [n_frames, n_channels, n_bands], notes float32 [n, 4], pedal [m, 2]."""
 
     features: np.ndarray
     notes: np.ndarray
+    pedal: np.ndarray
+
+    @classmethod
+    def open(cls, path: Path) -> Shard:
+        """Features are mapped, not read: a set may be larger than memory, and runs side by side share it."""
+        with np.load(path) as arrays:
+            return cls(mapped(path, "features"), arrays["notes"], arrays["pedal"])
+
+
+def mapped(path: Path, name: str) -> np.ndarray:
+    """The array `name` of an uncompressed .npz, read-only, without reading it."""
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        entry = archive.getinfo(f"{name}.npy")
+        if entry.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{path} is compressed; shards are stored as they are, so that they can be mapped")
+        file.seek(entry.header_offset + 26)  # of a local header: its name's and extra field's lengths (APPNOTE 4.3.7)
+        name_bytes, extra_bytes = np.frombuffer(file.read(4), "<u2")
+        file.seek(int(name_bytes) + int(extra_bytes), 1)
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return np.memmap(path, dtype, "r", file.tell(), shape)
 
 
 class ShardSet:
@@ -36,8 +59,7 @@ class ShardSet:
     def refresh(self) -> None:
         for path in sorted(self.folder.glob("*.npz"))[: self.limit]:
             if path.name not in self.shards:
-                with np.load(path) as arrays:
-                    self.shards[path.name] = Shard(arrays["features"], arrays["notes"])
+                self.shards[path.name] = Shard.open(path)
 
     @property
     def n_frames(self) -> int:
@@ -75,16 +97,16 @@ def draw_batch(
     batch: int,
     n_frames: int,
     spec: FeatureSpec,
-    look_ahead_frames: int,
+    look_ahead_frames: Sequence[int],
     disguise: Disguise | None = None,
 ) -> tuple[np.ndarray, Targets]:
-    """Random chunks: features float32 [batch, n_frames, n_channels, n_bands] and targets [batch, n_frames, 88].
+    """Random chunks: features float32 [batch, n_frames, n_channels, n_bands], targets [batch, n_frames, n_rows, 88].
 
     A shard shorter than `n_frames` is followed by silence, over which its targets go on.
     """
     names = sorted(shards.shards)
     features = np.full((batch, n_frames, spec.n_channels, spec.n_bands), SILENCE, np.float32)
-    answers = Targets(*(np.zeros((batch, n_frames, N_PITCHES), np.float32) for _ in Targets._fields))
+    answers = zeros(batch, n_frames, len(look_ahead_frames))
     for row in range(batch):
         shard = shards.shards[names[rng.integers(len(names))]]
         first = int(rng.integers(max(1, len(shard.features) - n_frames + 1)))
@@ -92,6 +114,7 @@ def draw_batch(
         features[row, : len(heard)] = heard
         if disguise is not None:
             disguise.apply(features[row], rng)
-        for answer, target in zip(answers, targets(shard.notes, first, n_frames, spec, look_ahead_frames), strict=True):
+        asked = shifted_targets(shard.notes, shard.pedal, first, n_frames, spec, look_ahead_frames)
+        for answer, target in zip(answers, asked, strict=True):
             answer[row] = target
     return features, answers

@@ -14,19 +14,29 @@ from engine.decode.notes import NoteDecoder, NoteDecoderOptions
 from engine.spec import FeatureSpec
 
 from .chunks import Shard
+from .labels import Targets, frame_of
 
+ANSWERS = Targets._fields
 ONSET_TOLERANCE_SECONDS = 0.05
 _PIECE_FRAMES = 1000  # fed at once, so that a long shard needs little memory
 _REGISTERS = ((21, 36), (36, 48), (48, 60), (60, 72), (72, 109))  # [low, high) MIDI pitches
 
 
 class Heard(NamedTuple):
-    """What a net said about one shard, [n_frames, 88] float32 each, 0 to 1, and the notes that were played."""
+    """What a net said about one shard, float32, 0 to 1, and what was played. A net answers once an operating point:
+    [n_frames, n_rows, 88] each, pedal [n_frames, n_rows]; `row` picks one of them."""
 
     onset: np.ndarray
     frame: np.ndarray
+    offset: np.ndarray
     velocity: np.ndarray
-    notes: np.ndarray
+    pedal: np.ndarray
+    notes: np.ndarray  # [n, 4], as in Shard
+    pedal_played: np.ndarray  # [m, 2]
+
+    def row(self, row: int) -> Heard:
+        """The same with one operating point: n_rows is 1."""
+        return Heard(*(answer[:, row : row + 1] for answer in self[: len(ANSWERS)]), self.notes, self.pedal_played)
 
 
 class Score(NamedTuple):
@@ -52,20 +62,23 @@ def listen(net: torch.nn.Module, shards: Iterable[Shard]) -> list[Heard]:
         state, pieces = net.initial_state(1), []
         for first in range(0, len(shard.features), _PIECE_FRAMES):
             features = torch.from_numpy(shard.features[None, first : first + _PIECE_FRAMES].astype(np.float32))
-            onset, frame, velocity, *state = net(features.to(state[0].device), *state)
-            pieces.append(torch.stack([onset[0], frame[0], velocity[0]]).float().sigmoid().cpu().numpy())
-        heard.append(Heard(*np.concatenate(pieces, axis=1), shard.notes))
+            said = net(features.to(state[0].device), *state)
+            pieces.append([answer[0].float().sigmoid().cpu().numpy() for answer in said[: len(ANSWERS)]])
+            state = said[len(ANSWERS) :]
+        heard.append(Heard(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)), shard.notes, shard.pedal))
     net.train(was_training)
     return heard
 
 
 def decode(heard: Heard, options: NoteDecoderOptions, spec: FeatureSpec, look_ahead_frames: int) -> np.ndarray:
-    """The notes the live engine would have reported, [n, 4]: onset, offset in seconds, pitch, velocity."""
+    """The notes the live engine would have reported, [n, 4]: onset, offset in seconds, pitch, velocity.
+
+    `heard` has one row, of `look_ahead_frames`."""
     hop_seconds = spec.hop_samples / spec.sample_rate
-    decoder = NoteDecoder(options, look_ahead_frames, 1.0 / hop_seconds)
+    decoder = NoteDecoder([options], [look_ahead_frames], 1.0 / hop_seconds, 0)
     sounding: dict[int, list[float]] = {}
     notes: list[list[float]] = []
-    for activations in zip(heard.onset, heard.frame, heard.velocity, strict=True):
+    for activations in zip(heard.onset, heard.frame, heard.offset, heard.velocity, strict=True):
         for change in decoder.process(*activations):
             if change.reason:
                 sounding.pop(change.pitch)[1] = change.at_frame * hop_seconds
@@ -77,15 +90,21 @@ def decode(heard: Heard, options: NoteDecoderOptions, spec: FeatureSpec, look_ah
     return np.array(notes, np.float64).reshape(-1, 4)
 
 
-def score(heard: Sequence[Heard], options: NoteDecoderOptions, spec: FeatureSpec, look_ahead_frames: int) -> Score:
-    """All shards counted together."""
+def score(
+    heard: Sequence[Heard],
+    options: NoteDecoderOptions,
+    spec: FeatureSpec,
+    look_ahead_frames: int,
+    offsets: bool = False,
+) -> Score:
+    """All shards counted together; with `offsets` a note must also end within 50 ms or a fifth of its length."""
     n_played = n_found = n_matched = 0
     late: list[np.ndarray] = []
     played_pitches: list[np.ndarray] = []
     matched_pitches: list[np.ndarray] = []
     for shard in heard:
         found, played = decode(shard, options, spec, look_ahead_frames), shard.notes.astype(np.float64)
-        pairs = np.array(_match(played, found), np.int64).reshape(-1, 2)
+        pairs = np.array(_match(played, found, offsets), np.int64).reshape(-1, 2)
         n_played, n_found, n_matched = n_played + len(played), n_found + len(found), n_matched + len(pairs)
         late.append(found[pairs[:, 1], 0] - played[pairs[:, 0], 0])
         played_pitches.append(played[:, 2])
@@ -102,31 +121,68 @@ def score(heard: Sequence[Heard], options: NoteDecoderOptions, spec: FeatureSpec
 
 
 # What is tried, one group after the other. A companion's threshold above a lone onset's would make the latter idle.
-_THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8)
-_CHOICES: tuple[list[dict[str, float]], ...] = (
-    [{"onset_threshold": a, "companion_threshold": b} for a in _THRESHOLDS for b in _THRESHOLDS if a - 0.25 <= b <= a],
+_THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+_BEGINNINGS: tuple[list[dict[str, float]], ...] = (
+    [{"onset_threshold": a, "companion_threshold": b} for a in _THRESHOLDS for b in _THRESHOLDS if a - 0.16 <= b <= a],
     [{"retrigger_threshold": value} for value in _THRESHOLDS],
-    [{"frame_on": value} for value in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)],
-    [{"refractory_frames": value} for value in (3, 4, 5, 6, 8)],
+    [{"frame_on": value} for value in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)],
+    [{"refractory_frames": value} for value in (3, 4, 5, 6)],
 )
+_ENDS: tuple[list[dict[str, float]], ...] = (
+    [{"frame_off": a, "off_frames": b} for a in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6) for b in (1, 2, 4)],
+    [{"offset_threshold": value} for value in (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)],
+)
+_PEDAL_ON = (0.4, 0.5, 0.6, 0.7, 0.8)
+_PEDAL_HYSTERESIS = 0.2
 
 
 def choose_options(
-    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, rounds: int = 2
+    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int
 ) -> tuple[NoteDecoderOptions, Score]:
-    """The decoder options with the best F1, found one group of them at a time, and the onset bias taken off at the end.
+    """The decoder options with the best F1 of onsets, then those with the best F1 of onsets and offsets, found one
+    group of them at a time; the onset bias taken off; the pedal's thresholds.
 
     To be called with held-out renderings only, never with the recordings a model is judged on.
     """
     options = best_plain(heard, spec, look_ahead_frames)[0]
     best = score(heard, options, spec, look_ahead_frames)
-    for _ in range(rounds):
-        for changes in _CHOICES:
-            tried = [replace(options, **change) for change in changes]
-            scored = [(one, score(heard, one, spec, look_ahead_frames)) for one in tried]
-            options, best = max([(options, best), *scored], key=lambda pair: pair[1].f1)
+    for _ in range(2):
+        for changes in _BEGINNINGS:
+            options, best = _best_of(changes, options, best, heard, spec, look_ahead_frames, offsets=False)
     options = replace(options, onset_bias_seconds=round(-best.offset_ms / 1e3, 4))
+    best = score(heard, options, spec, look_ahead_frames, offsets=True)
+    for changes in _ENDS:
+        options, best = _best_of(changes, options, best, heard, spec, look_ahead_frames, offsets=True)
+    pedal_on = max(_PEDAL_ON, key=lambda threshold: pedal_f1(heard, spec, look_ahead_frames, threshold))
+    options = replace(options, pedal_on=pedal_on, pedal_off=round(pedal_on - _PEDAL_HYSTERESIS, 3))
     return options, score(heard, options, spec, look_ahead_frames)
+
+
+def _best_of(
+    changes: list[dict[str, float]],
+    options: NoteDecoderOptions,
+    best: Score,
+    heard: Sequence[Heard],
+    spec: FeatureSpec,
+    look_ahead_frames: int,
+    offsets: bool,
+) -> tuple[NoteDecoderOptions, Score]:
+    tried = [replace(options, **change) for change in changes]
+    scored = [(one, score(heard, one, spec, look_ahead_frames, offsets)) for one in tried]
+    return max([(options, best), *scored], key=lambda pair: pair[1].f1)
+
+
+def pedal_f1(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, threshold: float) -> float:
+    """F1 of the frames in which the sustain pedal is down."""
+    said, played = [], []
+    for shard in heard:
+        down = np.zeros(len(shard.pedal), bool)
+        for first, last in frame_of(shard.pedal_played, spec).reshape(-1, 2) + look_ahead_frames:
+            down[first:last] = True
+        said.append(shard.pedal[:, 0] >= threshold)
+        played.append(down)
+    all_said, all_played = np.concatenate(said), np.concatenate(played)
+    return float(2 * (all_said & all_played).sum() / max(1, all_said.sum() + all_played.sum()))
 
 
 def best_plain(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int) -> tuple[NoteDecoderOptions, Score]:
@@ -140,13 +196,18 @@ def best_plain(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int
     return tried[best], scores[best]
 
 
-def _match(played: np.ndarray, found: np.ndarray) -> list[tuple[int, int]]:
+def _match(played: np.ndarray, found: np.ndarray, offsets: bool) -> list[tuple[int, int]]:
     if not len(played) or not len(found):
         return []
     ends = [np.column_stack([notes[:, 0], np.maximum(notes[:, 1], notes[:, 0] + 0.01)]) for notes in (played, found)]
     hertz = [mir_eval.util.midi_to_hz(notes[:, 2]) for notes in (played, found)]
     return mir_eval.transcription.match_notes(
-        ends[0], hertz[0], ends[1], hertz[1], onset_tolerance=ONSET_TOLERANCE_SECONDS, offset_ratio=None
+        ends[0],
+        hertz[0],
+        ends[1],
+        hertz[1],
+        onset_tolerance=ONSET_TOLERANCE_SECONDS,
+        offset_ratio=0.2 if offsets else None,
     )
 
 

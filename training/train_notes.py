@@ -43,14 +43,14 @@ class Knobs:
     batch: int = 4
     chunk_frames: int = 240
     warm_up_frames: int = 20  # at the start of a chunk, heard but not scored: the state is not there yet
-    look_ahead_frames: int = LOOK_AHEAD_FRAMES
+    look_ahead_frames: tuple[int, ...] = LOOK_AHEAD_FRAMES  # of the net's rows
     learning_rate: float = 2.5e-3
     learning_rate_floor: float = 0.01  # share of the learning rate that is left at the end
     learning_rate_rise_steps: int = 100
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     averaging: float = 0.999  # of the weights that are validated and exported, from step to step
-    validate_minutes: float = 8.0
+    validate_minutes: float = 12.0
     validate_shards: int = 8
     patience: int = 6  # validations without a better F1 before it stops
     checkpoint_minutes: float = 2.0
@@ -76,7 +76,7 @@ def train(data: Path, out: Path, knobs: Knobs = Knobs(), device: str = "cpu") ->
     learn_from, validate_on = ShardSet(data / "train"), ShardSet(data / "valid", limit=knobs.validate_shards)
     out.mkdir(parents=True, exist_ok=True)
 
-    net = NotesNet(**knobs.net).to(device, memory_format=torch.channels_last)
+    net = NotesNet(look_ahead_frames=knobs.look_ahead_frames, **knobs.net).to(device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(net).requires_grad_(False)
     optimizer = torch.optim.AdamW(net.parameters(), knobs.learning_rate, weight_decay=knobs.weight_decay)
     run = Run(out, knobs, net, averaged, optimizer, np.random.default_rng(knobs.seed))
@@ -131,7 +131,7 @@ def step(run: Run, shards: ShardSet) -> dict[str, Tensor]:
     with torch.autocast(device.type, torch.bfloat16, enabled=knobs.bfloat16):
         answer = run.net(torch.from_numpy(features).to(device), *state)
     asked = [torch.from_numpy(target[:, scored]).to(device) for target in targets]
-    losses = knobs.loss([logits[:, scored] for logits in answer[:3]], asked)
+    losses = knobs.loss([logits[:, scored] for logits in answer[: len(targets)]], asked)
     run.optimizer.zero_grad()
     losses["total"].backward()
     nn.utils.clip_grad_norm_(run.net.parameters(), knobs.clip_norm)
@@ -148,17 +148,20 @@ def schedule(knobs: Knobs, step: int, progress: float) -> float:
 
 
 def validate(run: Run, shards: ShardSet, board: SummaryWriter) -> None:
-    options, score = best_plain(
-        listen(run.averaged, shards.shards.values()), NOTES_FEATURES, run.knobs.look_ahead_frames
-    )
-    board.add_scalar("valid/f1", score.f1, run.step)
-    recalls = " ".join(f"{name}: {recall:.2f}" for name, recall in score.register_recall.items())
-    run.log(
-        f"valid F1 {score.f1:.4f} precision {score.precision:.3f} recall {score.recall:.3f} ({recalls}) "
-        f"median {score.offset_ms:+.1f} ms, threshold {options.onset_threshold}"
-    )
-    run.without_better = 0 if score.f1 > run.best_f1 else run.without_better + 1
-    run.best_f1 = max(run.best_f1, score.f1)
+    heard, scores = listen(run.averaged, shards.shards.values()), []
+    for row, look_ahead_frames in enumerate(run.knobs.look_ahead_frames):
+        options, score = best_plain([one.row(row) for one in heard], NOTES_FEATURES, look_ahead_frames)
+        scores.append(score.f1)
+        board.add_scalar(f"valid/f1_{look_ahead_frames}_frames", score.f1, run.step)
+        recalls = " ".join(f"{name}: {recall:.2f}" for name, recall in score.register_recall.items())
+        run.log(
+            f"valid, {look_ahead_frames} frames: F1 {score.f1:.4f} precision {score.precision:.3f} recall "
+            f"{score.recall:.3f} ({recalls}) median {score.offset_ms:+.1f} ms, threshold {options.onset_threshold}"
+        )
+    run.curve.append([run.step, round(run.seconds / 60.0, 2), *(round(f1, 4) for f1 in scores)])
+    mean = sum(scores) / len(scores)
+    run.without_better = 0 if mean > run.best_f1 else run.without_better + 1
+    run.best_f1 = max(run.best_f1, mean)
 
 
 class Run:
@@ -176,6 +179,7 @@ class Run:
         self.out, self.knobs, self.rng = out, knobs, rng
         self.net, self.averaged, self.optimizer = net, averaged, optimizer
         self.step, self.seconds, self.best_f1, self.without_better = 0, 0.0, 0.0, 0
+        self.curve: list[list[float]] = []  # step, minutes, F1 of every row, one entry a validation
         self.earlier: dict[str, Any] = {}  # knobs, steps and seconds of the run it started from
 
     @property
@@ -209,6 +213,7 @@ class Run:
                 "seconds": self.seconds,
                 "best_f1": self.best_f1,
                 "without_better": self.without_better,
+                "curve": self.curve,
                 "earlier": self.earlier,
             },
             beside,
@@ -221,14 +226,14 @@ class Run:
         if not self.path.exists():
             return
         saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        if saved["knobs"] != asdict(self.knobs):
+        if shaping(saved["knobs"]) != shaping(asdict(self.knobs)):
             raise ValueError(f"{self.path} was trained with other knobs; give another --out or the same knobs")
         self.net.load_state_dict(saved["net"])
         self.averaged.load_state_dict(saved["averaged"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.rng.bit_generator.state = saved["rng"]
         torch.set_rng_state(saved["torch_rng"])
-        for name in ("step", "seconds", "best_f1", "without_better", "earlier"):
+        for name in ("step", "seconds", "best_f1", "without_better", "curve", "earlier"):
             setattr(self, name, saved[name])
 
     def take_over(self, path: Path) -> None:
@@ -238,13 +243,17 @@ class Run:
         fitting = {n: v for n, v in saved["averaged"].items() if n in newborn and v.shape == newborn[n].shape}
         for net in (self.net, self.averaged):
             net.load_state_dict(fitting, strict=False)
-        self.earlier = {name: saved[name] for name in ("knobs", "step", "seconds")} | {
-            "before": saved.get("earlier", {})
-        }
+        self.earlier = {name: saved[name] for name in ("knobs", "step", "seconds")} | {"before": saved["earlier"]}
         self.log(f"{len(fitting)} of {len(newborn)} arrays taken from {path}, step {saved['step']}")
 
     def log(self, message: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} step {self.step} {self.seconds / 60:.1f} min {message}", flush=True)
+
+
+def shaping(knobs: dict[str, Any]) -> dict[str, Any]:
+    """The knobs that a run may not change halfway; it may go on for longer, or be looked at more often."""
+    free = ("minutes", "steps", "patience", "threads", "log_steps")
+    return {name: value for name, value in knobs.items() if name not in free and not name.endswith("_minutes")}
 
 
 def count(net: nn.Module) -> int:

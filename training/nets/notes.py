@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from training.labels import LOOK_AHEAD_FRAMES
 
-N_PITCHES = 88
+from .gather import N_PITCHES, gathered
+
 N_BANDS = 2 * (N_PITCHES + 10)  # two to the semitone, from half a semitone below A0 to 118, ten above C8
 
 # Semitones from a pitch to its partials 1 to 16, and down to the pitches of which it is partial 2, 3 or 4.
@@ -75,7 +76,7 @@ class NotesNet(nn.Module):
         self.known_of_rivals = nn.Linear(n_pitch, n_known, bias=False)
         self.look_back = nn.ModuleList(nn.Conv2d(n_known, n_row, (d + 2, 1)) for d in self.look_ahead_frames)
         self.answers = nn.ModuleList(nn.Conv2d(n_row, len(HEADS), 1) for _ in self.look_ahead_frames)
-        self.pedal = nn.Linear(2 * n_known, len(self.look_ahead_frames))
+        self.pedal = nn.Linear(n_known, len(self.look_ahead_frames))
         with torch.no_grad():
             for answer in self.answers:
                 answer.bias.copy_(torch.tensor(USUAL_LOGITS))
@@ -111,7 +112,8 @@ class NotesNet(nn.Module):
         x, bands = self.bands(x, bands)
         x, halves = self.halves(x, halves)  # one to the semitone, on 21 to 118
         x = self.narrow(x) * self.band_gain.to(x.dtype)
-        x = F.relu(self.gather(gathered(x, PARTIALS)) * self.register_gain + self.register)
+        x = self.gather(gathered(x, PARTIALS))
+        x = F.relu(x * self.register_gain.to(x.dtype) + self.register.to(x.dtype))
         y, pitches = self.pitches(x, pitches)
         x = x + y
         x = x + F.relu(self.rivals(gathered(self.narrow_rivals(x), RIVALS)))
@@ -122,7 +124,7 @@ class NotesNet(nn.Module):
         z = F.relu(self.heard(gathered(z, RIVALS))).permute(2, 0, 3, 1).reshape(n_frames, n_batch * N_PITCHES, -1)
         now = F.relu(self.known_now(x) + self.known_from_memory(y) + self.known_of_rivals(z))
         now = now.view(n_frames, n_batch, N_PITCHES, -1).permute(1, 3, 0, 2)  # [batch, known, frames, 88]
-        over_pitches = torch.cat([now.mean(dim=3), now.amax(dim=3)], dim=1).transpose(1, 2)
+        over_pitches = now.mean(dim=3).transpose(1, 2)
         now = torch.cat([known.to(now.dtype), now], dim=2)
         known = now[:, :, -self.n_past :]
         rows = []
@@ -151,10 +153,3 @@ class CausalConv(nn.Module):
 def joined(n_in: int, n_out: int) -> nn.Sequential:
     """What was gathered for a pitch, weighed against each other."""
     return nn.Sequential(nn.Conv2d(n_in, n_out, 1, bias=False), nn.BatchNorm2d(n_out))
-
-
-def gathered(x: Tensor, steps: tuple[int, ...]) -> Tensor:
-    """For every pitch the channels found `steps` semitones away, zero off the grid. [.., 88 or more] -> [.., 88]."""
-    below, above = max(0, -min(steps)), max(0, max(steps) + N_PITCHES - x.shape[-1])
-    x = F.pad(x, (below, above))
-    return torch.cat([x[..., below + step : below + step + N_PITCHES] for step in steps], dim=1)
