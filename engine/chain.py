@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.errors import IctusError
-from engine.events import Event, Fault, NoteOff, NoteOn
+from engine.events import Event, Fault, NoteOff, NoteOn, Pedal
 from engine.features.frontend import FrontEnd
 from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
@@ -26,6 +26,7 @@ class _Place:
     stage: Stage
     hop_samples: int
     sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
+    pedal_is_down: bool = False
 
 
 class Chain:
@@ -46,6 +47,8 @@ class Chain:
         for place in self._all:
             for name in getattr(place.stage, "confirms", ()):
                 self.stage(name).confirmable = True  # type: ignore[union-attr]
+            if awaits := getattr(place.stage, "awaits", ()):
+                place.stage.awaited = tuple(self.stage(name) for name in awaits)  # type: ignore[union-attr]
         self._hops = {place.hop_samples: np.zeros(place.hop_samples, np.float32) for place in self._all}
         specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
         self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
@@ -61,6 +64,7 @@ class Chain:
         for place in self._all:
             place.stage.reset()
             place.sounding.clear()
+            place.pedal_is_down = False
         for hop in self._hops.values():
             hop[...] = 0
         for front_end in self._front_ends.values():
@@ -84,7 +88,7 @@ class Chain:
         return frame.events
 
     def end_notes(self, reason: str) -> list[Event]:
-        """A NoteOff for everything that sounds, as of now."""
+        """A NoteOff for everything that sounds and the pedal up, as of now."""
         self._frame.events = []
         for place in tuple(self._live):
             self._close(place, reason)
@@ -139,12 +143,17 @@ class Chain:
                 place.sounding[event.id] = event
             elif isinstance(event, NoteOff):
                 place.sounding.pop(event.id, None)
+            elif isinstance(event, Pedal):
+                place.pedal_is_down = event.is_down
 
     def _end_own(self, place: _Place, reason: str) -> None:
         now = self._frame.end_sample
         for on in place.sounding.values():
             self._frame.emit(NoteOff(on.source, now, now, on.id, on.pitch, on.at_sample, reason))
+        if place.pedal_is_down:
+            self._frame.emit(Pedal(self.stream.source, now, now, False))
         place.sounding.clear()
+        place.pedal_is_down = False
 
 
 def _check_order(stages: list[tuple[str, Stage]], stream: StreamSpec) -> None:

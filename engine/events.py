@@ -51,7 +51,14 @@ class NoteOff(Event):
     id: int  # that of its NoteOn
     pitch: int
     onset_sample: int  # at_sample of its NoteOn
-    reason: str = "decay"  # decay, retrigger, watchdog, stage lost, model fault, gap, mute, stop, panic
+    reason: str = "decay"  # decay, release, retrigger, watchdog, stage lost, model fault, gap, mute, stop, panic
+
+
+@dataclass(frozen=True, slots=True)
+class Pedal(Event):
+    """The sustain pedal goes down or comes up, in turn, down first. How long notes sound, their ends say."""
+
+    is_down: bool
 
 
 @dataclass(frozen=True, slots=True)

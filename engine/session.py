@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.bridge import Bridge, SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
+from engine.errors import IctusError
 from engine.events import AllNotesOff, Cue, Event, Fault
 from engine.lane import Lane
 from engine.ledger import Window
@@ -92,10 +93,11 @@ class Session:
             "bridge_errors": sum(pump.n_errors for pump in self._pumps),
             "refused_commands": self._n_refused,
             "faults": self._n_faults,
+            **{f"latency_{name}_ms": ms for name, ms in self.latency_ms().items()},
         }
 
     def latency_ms(self) -> dict[str, float]:
-        """Declared latency, a row per step of the slowest lane."""
+        """Declared latency as of now, a row per step, of its slowest lane."""
         rows: dict[str, float] = {}
         for lane in self.lanes:
             for name, seconds in lane.latency_seconds().items():
@@ -182,7 +184,10 @@ class Session:
             message = f"{command.stage} {command.option} is {command.value}; allowed is {low} to {high}"
             self._tell("command", message)
             return
-        setattr(stage, command.option, command.value)
+        try:
+            setattr(stage, command.option, command.value)
+        except (IctusError, ValueError) as error:  # within its range, but this stage cannot
+            self._tell("command", f"{command.stage}: {error}")
 
     def _open_bridges(self, patient: bool) -> None:
         names = tuple(lane.name for lane in self.lanes)

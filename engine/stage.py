@@ -49,7 +49,7 @@ class Frame:
 class Stage(Protocol):
     features: FeatureSpec | None  # what it listens to; None: the samples alone
     hop_samples: int  # called once per this many stream samples; 0: at every hop of the chain; fixed once prepared
-    latency_samples: int  # samples that must still follow sample n before the answer about n; fixed once prepared
+    latency_samples: int  # samples that must still follow sample n before the answer about n; only options change it
 
     def prepare(self, stream: StreamSpec) -> None: ...
 
@@ -61,5 +61,7 @@ class Stage(Protocol):
     # after: tuple[str, ...]                      stages that must stand before it in the chain
     # confirms: tuple[str, ...]                   stages whose strikes it will confirm or retract: the chain sets
     #                                             their attribute `confirmable`, and they say TENTATIVE
+    # awaits: tuple[str, ...]                     stages whose news it waits for: the chain sets its attribute `awaited`
+    #                                             to them, so that it can see how late they are just now
     # options: dict[str, tuple[float, float]]     live options and their ranges, set by attribute while running
     # close_notes(frame, reason) -> None          if it keeps notes sounding: emit a NoteOff for each, now

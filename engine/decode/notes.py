@@ -1,30 +1,57 @@
 """From what a notes model believes, frame by frame, to notes that begin and end.
 
+A model answers in rows: row r speaks, at every frame, about the frame `look_ahead_frames[r]` ago, and the later it
+speaks the surer it is. Each pitch listens to one row, which may be changed at any moment. One law holds it together:
+every pitch judges every frame of its own true time once, in order, by the row it listens to then. A pitch that is
+moved to an earlier row judges at once what that row said about the frames between (the recent past of every row is
+kept); one that is moved to a later row waits until that row has come so far. As two rows may see the same onset some
+frames apart, the last frames before the change are judged again: what was reported is known by its time.
+
 Per pitch: an onset is a local peak of the onset activation, one frame old when it is known; it needs the frame
 activation to agree, and a refractory time since the last one. A pitch that already sounds is struck again only by a
-clearer peak. It ends when the frame activation has stayed low for a while, when it is struck again, or when the
-watchdog finds that it never ends. Peaks weaker than the threshold are let in beside a strong one, within two frames,
-so that chords come complete.
+clearer peak. It ends when the frame activation has stayed low for a while, at a clear peak of the offset activation,
+when it is struck again, or when the watchdog finds that it never ends. Peaks weaker than the threshold are let in
+beside a strong one, within two frames, so that chords come complete.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 LOWEST_PITCH, N_PITCHES = 21, 88
-_SILENT = -1
-_ON, _OFF_DECAY, _OFF_RETRIGGER, _OFF_WATCHDOG = 0, 1, 2, 3
-_REASONS = {_OFF_DECAY: "decay", _OFF_RETRIGGER: "retrigger", _OFF_WATCHDOG: "watchdog"}
+_SILENT = -(2**40)  # frames: long before anything
+_ON, _OFF_DECAY, _OFF_RELEASE, _OFF_RETRIGGER, _OFF_WATCHDOG = range(5)
+_REASONS = ("", "decay", "release", "retrigger", "watchdog")
 _CHORD_FRAMES = 2  # a rolled or smeared chord: its weaker notes peak at most this much later than the strongest
+
+# One for every row; times in frames.
+_ROW = np.dtype(
+    [(name, np.int64) for name in ("look_ahead", "off_frames", "refractory", "longest")]
+    + [(name, np.float64) for name in ("onset", "companion", "retrigger", "offset", "frame_on", "frame_off", "bias")]
+)
+# One for every pitch; times are true frames, look-ahead taken off.
+_PITCH = np.dtype(
+    [
+        ("row", np.int64),  # that it listens to
+        ("next", np.int64),  # frame to be judged next
+        ("judged", np.int64),  # newest frame that was judged
+        ("since", np.int64),  # onset of what sounds, or _SILENT
+        ("faded", np.int64),  # frames below frame_off
+        ("last_onset", np.float64),
+        ("began_at", np.float64),  # as reported
+        ("ended_at", np.float64),  # as reported
+    ]
+)
 
 
 @dataclass(frozen=True)
 class NoteDecoderOptions:
-    """Chosen on validation renderings and kept in the model's card. Thresholds are activations, 0 to 1."""
+    """Chosen on validation renderings and kept in the model's card, for each row. Thresholds are activations, 0 to 1."""
 
     onset_threshold: float = 0.5
     companion_threshold: float = 0.4  # for a peak within two frames of one above onset_threshold
@@ -32,19 +59,23 @@ class NoteDecoderOptions:
     frame_on: float = 0.2  # the frame activation must reach this for an onset to count
     frame_off: float = 0.15  # below this the note is fading
     off_frames: int = 4  # and over when it has faded for so many frames
+    offset_threshold: float = 1.0  # an offset peak of this height ends the note; 1: none does
     refractory_frames: int = 5
     longest_seconds: float = 30.0  # watchdog
     onset_bias_seconds: float = 0.0  # added to every onset and offset time
+    pedal_on: float = 1.0  # the pedal is down when its activation has reached this; 1: it never is
+    pedal_off: float = 0.3  # and up again below this
 
     def __post_init__(self) -> None:
-        for name in ("onset_threshold", "companion_threshold", "retrigger_threshold", "frame_on", "frame_off"):
+        for name in _ACTIVATIONS:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
-        if self.companion_threshold > self.onset_threshold:
-            raise ValueError(
-                f"companion_threshold is {self.companion_threshold}, above onset_threshold {self.onset_threshold}; "
-                "the weaker notes of a chord must not need more than the strongest"
-            )
+        for low, high, why in (
+            ("companion_threshold", "onset_threshold", "the weaker notes of a chord must not need more than the strongest"),
+            ("pedal_off", "pedal_on", "a pedal must not rise before it has fallen"),
+        ):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} is {getattr(self, low)}, above {high} {getattr(self, high)}; {why}")
         if self.off_frames < 1 or self.refractory_frames < 1 or self.longest_seconds <= 0:
             raise ValueError("off_frames, refractory_frames and longest_seconds must be above 0")
 
@@ -59,6 +90,12 @@ class NoteDecoderOptions:
         return cls(**options)
 
 
+_ACTIVATIONS = (
+    "onset_threshold", "companion_threshold", "retrigger_threshold", "frame_on", "frame_off", "offset_threshold",
+    "pedal_on", "pedal_off",
+)  # fmt: skip
+
+
 class NoteChange(NamedTuple):
     """One pitch begins (`reason` "") or ends; `at_frame` is when it sounded, in frames, look-ahead taken off."""
 
@@ -66,113 +103,194 @@ class NoteChange(NamedTuple):
     at_frame: float
     velocity: int  # 1 to 127; 0 when it ends
     confidence: float  # onset activation at the peak
-    reason: str  # "" or why it ended: decay, retrigger, watchdog
+    reason: str  # "" or why it ended: decay, release, retrigger, watchdog
 
 
 class NoteDecoder:
-    """Feed it every frame's activations; it returns what changed, offs before ons."""
+    """Feed it every frame's activations; it returns what changed, in order for each pitch.
+
+    options, look_ahead_frames: one for each row. row_of_pitch: [88], the row each pitch listens to; or one for all.
+    """
 
     latency_frames = 1  # a peak is known when the next frame is lower
 
-    def __init__(self, options: NoteDecoderOptions, look_ahead_frames: int, frames_per_second: float) -> None:
-        self.options = options
-        self._look_ahead_frames = look_ahead_frames
-        self._longest_frames = max(1, round(options.longest_seconds * frames_per_second))
-        self._bias_frames = options.onset_bias_seconds * frames_per_second
-        self._previous = np.zeros((2, N_PITCHES), np.float32)  # onset activations one and two frames ago
-        self._velocity = np.zeros(N_PITCHES, np.float32)  # one frame ago, when the peak was
-        self._since = np.full(N_PITCHES, _SILENT, np.int64)  # frame of the onset of what sounds
-        self._faded = np.zeros(N_PITCHES, np.int64)  # frames below frame_off
-        self._last_onset = np.zeros(N_PITCHES, np.int64)
-        self._chord = np.zeros(1, np.int64)  # frame of the last peak above onset_threshold
-        self._changes = np.zeros((2 * N_PITCHES, 5), np.float64)
+    def __init__(
+        self,
+        options: Sequence[NoteDecoderOptions],
+        look_ahead_frames: Sequence[int],
+        frames_per_second: float,
+        row_of_pitch: np.ndarray | int,
+    ) -> None:
+        if len(options) != len(look_ahead_frames):
+            raise ValueError(f"there are {len(look_ahead_frames)} rows, but options for {len(options)}")
+        self._rows = np.zeros(len(options), _ROW)
+        self._rows["look_ahead"] = look_ahead_frames
+        self._frames_per_second = frames_per_second
+        self.options = tuple(options)
+        self._rows_written()
+        longest_seam = max(one.refractory_frames for one in options)
+        n_kept = int(np.ptp(self._rows["look_ahead"])) + longest_seam + 4
+        self._past = np.zeros((4, n_kept, len(options), N_PITCHES), np.float32)  # onset, frame, offset, velocity
+        self._strong = np.zeros(n_kept, np.int64)  # frames with an onset above the threshold, each in its slot
+        self._pitches = np.zeros(N_PITCHES, _PITCH)
+        self._changes = np.zeros((2 * n_kept * N_PITCHES, 5), np.float64)
+        self._pitches["row"] = self._checked(row_of_pitch)
         self.reset()
 
-    def reset(self) -> None:
-        for array in (self._previous, self._velocity, self._faded, self._changes):
-            array[...] = 0
-        self._since[...] = _SILENT
-        self._last_onset[...] = self._chord[...] = -(2**40)
-        self._frame = 0
+    def reset(self, first_frame: int = 0) -> None:
+        """Nothing heard, nothing sounds, and the next frame is `first_frame`; every pitch keeps its row."""
+        self._past[...] = self._changes[...] = 0
+        self._strong[...] = _SILENT
+        for name in _PITCH.names[1:]:
+            self._pitches[name] = _SILENT
+        self._pitches["next"] = first_frame - 1  # an attack in the very first frame may be seen one early
+        self._pitches["judged"] = first_frame - 2
+        self._pitches["ended_at"] = self._pitches["faded"] = 0
+        self._frame = first_frame
 
-    def process(self, onset: np.ndarray, frame: np.ndarray, velocity: np.ndarray) -> list[NoteChange]:
-        """Each [88] float32, 0 to 1."""
-        options = self.options
+    def process(
+        self, onset: np.ndarray, frame: np.ndarray, offset: np.ndarray, velocity: np.ndarray
+    ) -> list[NoteChange]:
+        """Each [n_rows, 88] float32, 0 to 1."""
         n_changes = _step(
-            self._frame, onset, frame, velocity, self._previous, self._velocity, self._since, self._faded,
-            self._last_onset, self._chord, self._changes, options.onset_threshold, options.companion_threshold,
-            options.retrigger_threshold, options.frame_on, options.frame_off, options.off_frames,
-            options.refractory_frames, self._longest_frames,
+            self._frame, onset, frame, offset, velocity, self._past, self._rows, self._pitches, self._strong,
+            self._changes,
         )  # fmt: skip
         self._frame += 1
-        return [self._change(row) for row in self._changes[:n_changes]] if n_changes else []
+        return [_change(*row) for row in self._changes[:n_changes].tolist()] if n_changes else []
 
     def end_all(self, reason: str) -> list[NoteChange]:
         """End whatever sounds, now."""
-        sounding = np.flatnonzero(self._since != _SILENT)
-        self._since[...] = _SILENT
+        sounding = np.flatnonzero(self._pitches["since"] != _SILENT)
+        self._pitches["since"] = _SILENT
         return [NoteChange(LOWEST_PITCH + int(p), float(self._frame), 0, 0.0, reason) for p in sounding]
 
-    def _change(self, row: np.ndarray) -> NoteChange:
-        kind, pitch, at_frame, velocity, confidence = row.tolist()
-        pitch = LOWEST_PITCH + int(pitch)
-        # An onset within frame k is labelled look_ahead_frames later; the middle of the frame is the best guess.
-        at_frame = max(0.0, at_frame - self._look_ahead_frames + 0.5 + self._bias_frames)
-        if kind == _ON:
-            return NoteChange(pitch, at_frame, min(127, max(1, round(velocity * 127))), confidence, "")
-        return NoteChange(pitch, at_frame, 0, 0.0, _REASONS[int(kind)])
+    @property
+    def row_of_pitch(self) -> np.ndarray:
+        return self._pitches["row"].copy()
+
+    @row_of_pitch.setter
+    def row_of_pitch(self, row_of_pitch: np.ndarray | int) -> None:
+        rows = self._checked(row_of_pitch)
+        moved = rows != self._pitches["row"]
+        # What is judged again: a row sees an onset within the refractory time of where another does.
+        resumed = self._pitches["judged"] + 2 - self._rows["refractory"][rows]
+        self._pitches["next"][moved] = np.minimum(self._pitches["next"], resumed)[moved]
+        self._pitches["faded"][moved] = 0
+        self._pitches["row"] = rows
+
+    def change_options(self, **changes: float) -> None:
+        """The same change for every row. ValueError, and nothing changed, where one is out of its range."""
+        self.options = tuple(replace(options, **changes) for options in self.options)
+        self._rows_written()
+
+    def _rows_written(self) -> None:
+        for row, options in zip(self._rows, self.options, strict=True):
+            for name in ("onset", "companion", "retrigger", "offset"):
+                row[name] = getattr(options, f"{name}_threshold")
+            row["frame_on"], row["frame_off"] = options.frame_on, options.frame_off
+            row["off_frames"], row["refractory"] = options.off_frames, options.refractory_frames
+            row["longest"] = max(1, round(options.longest_seconds * self._frames_per_second))
+            row["bias"] = options.onset_bias_seconds * self._frames_per_second
+
+    def _checked(self, row_of_pitch: np.ndarray | int) -> np.ndarray:
+        rows = np.broadcast_to(row_of_pitch, N_PITCHES)
+        if rows.min() < 0 or rows.max() >= len(self._rows):
+            raise ValueError(f"a pitch is to listen to row {rows.max()}; there are {len(self._rows)}, from 0")
+        return rows
+
+
+def _change(kind: float, pitch: float, at_frame: float, velocity: float, confidence: float) -> NoteChange:
+    loudness = min(127, max(1, round(velocity * 127))) if kind == _ON else 0
+    return NoteChange(LOWEST_PITCH + int(pitch), at_frame, loudness, confidence, _REASONS[int(kind)])
 
 
 @njit(cache=True, nogil=True)
-def _step(
-    now, onset, frame, velocity, previous, previous_velocity, since, faded, last_onset, chord, changes,
-    onset_threshold, companion_threshold, retrigger_threshold, frame_on, frame_off, off_frames, refractory_frames,
-    longest_frames,
-):  # fmt: skip
+def _step(now, onset, frame, offset, velocity, past, rows, pitches, strong, changes):
+    n_kept = past.shape[1]
+    slot = now % n_kept
+    for r in range(len(rows)):
+        for p in range(len(pitches)):
+            past[0, slot, r, p], past[1, slot, r, p] = onset[r, p], frame[r, p]
+            past[2, slot, r, p], past[3, slot, r, p] = offset[r, p], velocity[r, p]
+    for p in range(len(pitches)):
+        row = rows[pitches[p].row]
+        onsets = past[0, :, pitches[p].row, p]
+        for t in range(pitches[p].next, now - row.look_ahead):
+            k = t + row.look_ahead  # when the row spoke of frame t
+            peak = onsets[k % n_kept]
+            if peak >= row.onset and peak >= onsets[(k - 1) % n_kept] and peak > onsets[(k + 1) % n_kept]:
+                strong[t % n_kept] = t
     n_changes = 0
-    for p in range(onset.shape[0]):
-        if previous[0, p] >= onset_threshold and previous[0, p] >= previous[1, p] and previous[0, p] > onset[p]:
-            chord[0] = now - 1
-    for p in range(onset.shape[0]):
-        peak, before, after = previous[0, p], previous[1, p], onset[p]
-        sounding = since[p] != -1
-        # A peak counts one frame late; the frame activation may be one frame behind the onset's.
-        threshold = companion_threshold if now - 1 - chord[0] <= _CHORD_FRAMES else onset_threshold
-        if sounding:
-            threshold = max(threshold, retrigger_threshold)
-        struck = (
-            peak >= threshold
-            and peak >= before
-            and peak > after
-            and frame[p] >= frame_on
-            and now - 1 - last_onset[p] >= refractory_frames
-        )
-        if sounding:
-            faded[p] = faded[p] + 1 if frame[p] < frame_off else 0
-            reason = 0
-            if struck:
-                reason = 2
-            elif faded[p] >= off_frames:
-                reason = 1
-            elif now - since[p] >= longest_frames:
-                reason = 3
-            if reason:
-                at = now - 1.0 if struck else (now - off_frames + 0.5 if reason == 1 else now * 1.0)
-                changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = reason, p, max(at, since[p] * 1.0)
-                changes[n_changes, 3] = changes[n_changes, 4] = 0.0
-                n_changes += 1
-                since[p] = -1
-        if struck:
-            # Where the parabola through the three activations has its top, within half a frame.
-            bend = before - 2.0 * peak + after
-            shift = 0.5 * (before - after) / bend if bend < 0.0 else 0.0
-            changes[n_changes, 0], changes[n_changes, 1] = 0, p
-            changes[n_changes, 2] = now - 1 + min(0.5, max(-0.5, shift))
-            changes[n_changes, 3], changes[n_changes, 4] = previous_velocity[p], peak
-            n_changes += 1
-            since[p], last_onset[p], faded[p] = now - 1, now - 1, 0
-    for p in range(onset.shape[0]):
-        previous[1, p] = previous[0, p]
-        previous[0, p] = onset[p]
-        previous_velocity[p] = velocity[p]
+    for p in range(len(pitches)):
+        pitch = pitches[p]
+        row = rows[pitch.row]
+        for t in range(pitch.next, now - row.look_ahead):
+            n_changes = _judge(t, p, pitch, row, past[:, :, pitch.row, p], strong, changes, n_changes)
+            pitch.next = t + 1
+            pitch.judged = max(pitch.judged, t)
     return n_changes
+
+
+@njit(cache=True, nogil=True)
+def _judge(t, p, pitch, row, past, strong, changes, n_changes):
+    """Whether the pitch began or ended about frame `t`. `past`: [4, n_kept], what its row said lately."""
+    n_kept = past.shape[1]
+    k = t + row.look_ahead
+    before, at, after = (k - 1) % n_kept, k % n_kept, (k + 1) % n_kept
+    peak = past[0, at]
+    frame = past[1, after]  # may be one frame behind the onset's
+    sounding = pitch.since != _SILENT
+    threshold = row.onset
+    for back in range(_CHORD_FRAMES + 1):
+        if strong[(t - back) % n_kept] == t - back:
+            threshold = row.companion
+    if sounding:
+        threshold = max(threshold, row.retrigger)
+    struck = (
+        peak >= threshold
+        and peak >= past[0, before]
+        and peak > past[0, after]
+        and frame >= row.frame_on
+        and t + row.bias - pitch.last_onset > row.refractory - 1e-6
+    )
+    # The middle of the frame is the best guess; of a peak, where the parabola through three activations has its top.
+    middle = t + 0.5 + row.bias
+    began_at = max(0.0, pitch.ended_at, pitch.began_at, middle + _top(past[0, before], peak, past[0, after]))
+    if sounding and t >= pitch.since:
+        pitch.faded = pitch.faded + 1 if frame < row.frame_off else 0
+        released = past[2, at]
+        reason = 0
+        if struck:
+            reason, ended_at = _OFF_RETRIGGER, began_at
+        elif (
+            row.offset < 1.0
+            and released >= row.offset
+            and released >= past[2, before]
+            and released > past[2, after]
+            and t - pitch.since >= row.refractory
+        ):
+            reason, ended_at = _OFF_RELEASE, middle + _top(past[2, before], released, past[2, after])
+        elif pitch.faded >= row.off_frames:
+            reason, ended_at = _OFF_DECAY, middle + 1.5 - row.off_frames
+        elif t + 1 - pitch.since >= row.longest:
+            reason, ended_at = _OFF_WATCHDOG, middle + 1.0
+        if reason:
+            pitch.since, pitch.faded = _SILENT, 0
+            pitch.ended_at = max(pitch.began_at, ended_at)
+            changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = reason, p, pitch.ended_at
+            changes[n_changes, 3] = changes[n_changes, 4] = 0.0
+            n_changes += 1
+    if struck:
+        pitch.since, pitch.faded, pitch.last_onset, pitch.began_at = t, 0, t + row.bias, began_at
+        changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = _ON, p, began_at
+        changes[n_changes, 3], changes[n_changes, 4] = past[3, at], peak
+        n_changes += 1
+    return n_changes
+
+
+@njit(cache=True, nogil=True)
+def _top(before, peak, after):
+    """Where the peak of three equally spaced values lies, from the middle one; at most half a step."""
+    bend = before - 2.0 * peak + after
+    return min(0.5, max(-0.5, 0.5 * (before - after) / bend)) if bend < 0.0 else 0.0

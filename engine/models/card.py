@@ -27,14 +27,25 @@ class Card:
     name: str
     kind: str  # the stage that can run it: "notes"
     features: FeatureSpec
-    outputs: dict[str, tuple[int, ...]]  # activations, 0 to 1
+    outputs: dict[str, tuple[int, ...]]  # activations, 0 to 1; where there are rows, [1, rows, ...]
     states: dict[str, tuple[int, ...]]  # NAME stands for the input NAME_in and the output NAME_out; all start at 0
-    look_ahead_frames: int  # the answer about frame k comes with frame k + look_ahead_frames
+    look_ahead_frames: tuple[int, ...]  # a row each, ascending: its answer about frame k comes with frame k + this
     licence: str
     sha256: str  # of the .onnx file
-    decoder: dict[str, Any] = field(default_factory=dict)
+    decoder: dict[str, Any] = field(default_factory=dict)  # "notes": one table for each operating point, by its name
     training: dict[str, Any] = field(default_factory=dict)  # data with licences, command, seed, machine, commit, date
     scores: dict[str, Any] = field(default_factory=dict)  # held-out, with the command that gives them
+
+    def __post_init__(self) -> None:
+        frames = self.look_ahead_frames
+        if not frames or min(frames) < 0 or list(frames) != sorted(set(frames)):
+            raise ValueError(f"look_ahead_frames is {list(frames)}; it must be a list of frames, ascending from 0 or more")
+
+    @property
+    def operating_points(self) -> dict[int, int]:
+        """Algorithmic latency in milliseconds -> row: the look-ahead, a frame to see a peak from behind, and the hop."""
+        hop_ms = 1000 * self.features.hop_samples / self.features.sample_rate
+        return {round((frames + 2) * hop_ms): row for row, frames in enumerate(self.look_ahead_frames)}
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -67,7 +78,9 @@ def read_card(model_path: Path) -> Card:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         shapes = {key: {n: tuple(s) for n, s in fields.pop(key).items()} for key in ("outputs", "states")}
-        card = Card(features=FeatureSpec.from_dict(fields.pop("features")), **shapes, **fields)
+        look_ahead_frames = tuple(int(frames) for frames in fields.pop("look_ahead_frames"))
+        features = FeatureSpec.from_dict(fields.pop("features"))
+        card = Card(features=features, look_ahead_frames=look_ahead_frames, **shapes, **fields)
     except OSError as error:
         raise ModelError(f"the model {model_path} has no card: {path} cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

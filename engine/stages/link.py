@@ -16,13 +16,15 @@ from engine.stage import Frame
 
 
 class LinkStage:
-    """`tolerance_ms`: how far a note's onset may lie from its strike's. `patience_ms`: how long a strike may wait."""
+    """`tolerance_ms`: how far a note's onset may lie from its strike's. `patience_ms`: how long a strike may wait at
+    least; it always waits as long as the notes need at their present look-ahead."""
 
     features = None
     hop_samples = 0  # must see every event in the hop it is emitted
     latency_samples = 0  # adds none: what it says of a strike is news, not the strike
     after = ("strike", "notes")
     confirms = ("strike",)
+    awaits = ("notes",)
 
     def __init__(self, tolerance_ms: float = 50.0, patience_ms: float = 150.0) -> None:
         if not 0 < tolerance_ms <= patience_ms:
@@ -41,6 +43,8 @@ class LinkStage:
 
     def process(self, frame: Frame) -> None:
         now = frame.end_sample
+        needed_samples = max(stage.latency_samples for stage in self.awaited) + self._tolerance_samples
+        patience_samples = max(self._patience_samples, needed_samples)
         news: list[Strike] = []
         for i, event in enumerate(frame.events):
             if isinstance(event, Strike) and event.state == TENTATIVE:
@@ -55,10 +59,10 @@ class LinkStage:
                     self._confirmed.append(strike)
                     confidence = max(strike.confidence, event.confidence)
                     news.append(_news(strike, CONFIRMED, confidence, now))
-        while self._waiting and now - self._waiting[0].at_sample > self._patience_samples:
+        while self._waiting and now - self._waiting[0].at_sample > patience_samples:
             strike = self._waiting.pop(0)
             news.append(_news(strike, RETRACTED, 0.0, now))
-        self._confirmed = [s for s in self._confirmed if now - s.at_sample <= 2 * self._patience_samples]
+        self._confirmed = [s for s in self._confirmed if now - s.at_sample <= 2 * patience_samples]
         for strike in news:
             frame.emit(strike)
 

@@ -1,102 +1,151 @@
-"""The `notes` listener: polyphonic pitches 21 to 108 with onset, velocity and end, by a small causal network."""
+"""The `notes` listener: polyphonic pitches 21 to 108 with onset, velocity and end, and the sustain pedal, by a small
+causal network that answers in rows, from early to sure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
-from engine.decode.notes import NoteChange, NoteDecoder, NoteDecoderOptions
-from engine.events import Fault, NoteOff, NoteOn
-from engine.models.card import ModelError, find_model, read_card
+import numpy as np
+
+from engine.decode.notes import LOWEST_PITCH, N_PITCHES, NoteChange, NoteDecoder, NoteDecoderOptions
+from engine.decode.pedal import PedalChange, PedalDecoder
+from engine.events import Fault, NoteOff, NoteOn, Pedal
+from engine.models.card import Card, ModelError, find_model, read_card
 from engine.models.runner import Runner
 from engine.spec import StreamSpec
 from engine.stage import Frame
 
+USUAL_LOOK_AHEAD_MS = 40
+ACTIVATIONS = ("onset", "frame", "offset", "velocity", "pedal")
 ONSET_THRESHOLDS = ("onset_threshold", "companion_threshold", "retrigger_threshold")
 
 
-class NotesStage:
-    """`model`: the name of a shipped model or the path of an .onnx file. `threshold`: how sure an onset must be, 0 to
-    1, in place of the card's three thresholds. Further options override the card's decoder one by one.
+def _dial(name: str) -> property:
+    """What says which pitch listens to which row."""
+    return property(lambda stage: stage._dial[name], lambda stage, value: stage._listen(**{name: value}))
 
-    Latency: the look-ahead the model was trained with, one frame to see a peak from behind, and the hop itself.
+
+def _decoder_option(*names: str) -> property:
+    """One or more options of the decoder with one value, at every operating point once it has been set."""
+    return property(
+        lambda stage: getattr(stage._decoder.options[stage._row("look_ahead", stage.look_ahead)], names[0]),
+        lambda stage, value: stage._change_options(**dict.fromkeys(names, value)),
+    )
+
+
+class NotesStage:
+    """`model`: the name of a shipped model or the path of an .onnx file.
+
+    look_ahead: milliseconds of algorithmic latency, worst case: one of the model's operating points. Without it the
+        one nearest to 40.
+    bass_look_ahead: the same for the pitches under `bass_below` (MIDI); 0: as look_ahead.
+    threshold: how sure an onset must be, 0 to 1, in place of the card's three thresholds. Further options override
+        the card's decoder one by one, at every operating point.
+
+    Latency, as declared: that of the latest point that any pitch listens to.
     """
 
-    options = {"threshold": (0.0, 1.0), "frame_off": (0.0, 1.0)}
+    # The operating points are the model's; the setter says which.
+    options = {
+        "look_ahead": (0.0, 10_000.0), "bass_look_ahead": (0.0, 10_000.0), "bass_below": (0.0, 128.0),
+        "threshold": (0.0, 1.0), "frame_off": (0.0, 1.0), "offset_threshold": (0.0, 1.0),
+        "pedal_on": (0.0, 1.0), "pedal_off": (0.0, 1.0),
+    }  # fmt: skip
 
-    def __init__(self, model: str = "notes", threshold: float | None = None, **decoder_options: float) -> None:
+    def __init__(
+        self,
+        model: str = "notes",
+        look_ahead: int | None = None,
+        bass_look_ahead: int = 0,
+        bass_below: int = 48,
+        threshold: float | None = None,
+        **decoder_options: float,
+    ) -> None:
         self._model_path = find_model(model)
-        self._card = read_card(self._model_path)
-        if self._card.kind != "notes":
-            raise ModelError(f"the model {model!r} is of kind {self._card.kind!r}; the stage notes needs kind 'notes'")
-        try:
-            one_for_all = dict.fromkeys(ONSET_THRESHOLDS, threshold) if threshold is not None else {}
-            chosen = {**self._card.decoder, **one_for_all, **decoder_options}
-            self._decoder_options = NoteDecoderOptions.from_dict(chosen)
-        except ValueError as error:
-            raise ModelError(f"stage notes: {error}") from error
+        self._card = _checked(read_card(self._model_path), model)
+        one_for_all = dict.fromkeys(ONSET_THRESHOLDS, threshold) if threshold is not None else {}
+        options = _row_options(self._card, {**one_for_all, **decoder_options})
         self.features = self._card.features
         self.hop_samples = self.features.hop_samples
-        frames = self._card.look_ahead_frames + NoteDecoder.latency_frames
-        self.latency_samples = frames * self.hop_samples + self.hop_samples - 1
+        frames = self._card.look_ahead_frames
+        self._decoder = NoteDecoder(options, frames, self.features.sample_rate / self.hop_samples, 0)
+        self._pedal = PedalDecoder(options, frames, 0)
+        if look_ahead is None:
+            look_ahead = min(self._card.operating_points, key=lambda ms: abs(ms - USUAL_LOOK_AHEAD_MS))
+        self._dial: dict[str, float] = {}
+        self._listen(look_ahead=look_ahead, bass_look_ahead=bass_look_ahead, bass_below=bass_below)
 
     def prepare(self, stream: StreamSpec) -> None:
         self._runner = Runner(self._model_path, self._card)
-        self._decoder = NoteDecoder(
-            self._decoder_options, self._card.look_ahead_frames, stream.sample_rate / self.hop_samples
-        )
-        self._outputs = tuple(self._runner.outputs[name][0] for name in ("onset", "frame", "velocity"))
-        self._decoder.process(*self._outputs)  # compiles
+        self._outputs = tuple(self._runner.outputs[name][0] for name in ACTIVATIONS)
+        self._decoder.process(*self._outputs[:4])  # compiles
         self.reset()
 
     def reset(self) -> None:
         self._runner.reset()
         self._decoder.reset()
+        self._pedal.reset()
         self._sounding: dict[int, NoteOn] = {}  # by pitch
 
     def process(self, frame: Frame) -> None:
         self._runner.features[0] = frame.features
         self._runner.step()
+        *notes, pedal = self._outputs
         if not all(math.isfinite(output.sum()) for output in self._outputs):
             self._recover(frame)
             return
-        for change in self._decoder.process(*self._outputs):
+        for change in self._decoder.process(*notes):
             self._emit(frame, change)
+        for change in self._pedal.process(pedal):
+            self._emit_pedal(frame, change)
 
     def close_notes(self, frame: Frame, reason: str) -> None:
         for change in self._decoder.end_all(reason):
             self._emit(frame, change)
+        for change in self._pedal.release():
+            self._emit_pedal(frame, change)
 
-    @property
-    def threshold(self) -> float:
-        return self._decoder.options.onset_threshold
-
-    @threshold.setter
-    def threshold(self, value: float) -> None:
-        self._change_options(**dict.fromkeys(ONSET_THRESHOLDS, value))
-
-    @property
-    def frame_off(self) -> float:
-        return self._decoder.options.frame_off
-
-    @frame_off.setter
-    def frame_off(self, value: float) -> None:
-        self._change_options(frame_off=value)
+    look_ahead, bass_look_ahead, bass_below = _dial("look_ahead"), _dial("bass_look_ahead"), _dial("bass_below")
+    frame_off, offset_threshold = _decoder_option("frame_off"), _decoder_option("offset_threshold")
+    pedal_on, pedal_off = _decoder_option("pedal_on"), _decoder_option("pedal_off")
+    threshold = _decoder_option(*ONSET_THRESHOLDS)
 
     def _change_options(self, **changes: float) -> None:
-        self._decoder.options = replace(self._decoder.options, **changes)
+        self._decoder.change_options(**changes)
+        self._pedal.options = self._decoder.options
+
+    def _listen(self, **changes: float) -> None:
+        """Turn the dial. ModelError, and nothing changed, where the model has no such operating point."""
+        dial = {**self._dial, **changes}
+        row = self._row("look_ahead", dial["look_ahead"])
+        bass_row = self._row("bass_look_ahead", dial["bass_look_ahead"]) if dial["bass_look_ahead"] else row
+        rows = np.where(LOWEST_PITCH + np.arange(N_PITCHES) < dial["bass_below"], bass_row, row)
+        self._dial = dial
+        self._decoder.row_of_pitch = rows
+        self._pedal.row = int(rows.max())  # rows are ascending: the surest that is listened to
+        frames = self._card.look_ahead_frames[self._pedal.row] + NoteDecoder.latency_frames
+        self.latency_samples = frames * self.hop_samples + self.hop_samples - 1
+
+    def _row(self, option: str, ms: float) -> int:
+        points = self._card.operating_points
+        if ms not in points:
+            allowed = ", ".join(map(str, points))
+            raise ModelError(f"{option} is {ms} ms; the model {self._card.name} has {allowed} ms to choose from")
+        return points[ms]
 
     def _recover(self, frame: Frame) -> None:
         """The model said something that is no number: its state is spoilt, so start it afresh and say so."""
         self.close_notes(frame, "model fault")
         self._runner.reset()
-        self._decoder.reset()
+        next_frame = frame.end_sample // self.hop_samples
+        self._decoder.reset(next_frame)
+        self._pedal.reset(next_frame)
         message = f"the model {self._card.name} returned values that are not numbers and was restarted"
         frame.emit(Fault(frame.stream.source, frame.end_sample, frame.end_sample, "stage notes", message))
 
     def _emit(self, frame: Frame, change: NoteChange) -> None:
         source, now = frame.stream.source, frame.end_sample
-        at_sample = min(now, round(change.at_frame * self.hop_samples))
+        at_sample = self._sample_of(change.at_frame, now)
         if change.reason:
             on = self._sounding.pop(change.pitch)
             at_sample = max(at_sample, on.at_sample)
@@ -107,3 +156,35 @@ class NotesStage:
             )
             self._sounding[change.pitch] = on
             frame.emit(on)
+
+    def _emit_pedal(self, frame: Frame, change: PedalChange) -> None:
+        now = frame.end_sample
+        frame.emit(Pedal(frame.stream.source, self._sample_of(change.at_frame, now), now, change.is_down))
+
+    def _sample_of(self, at_frame: float, now: int) -> int:
+        return min(now, round(at_frame * self.hop_samples))
+
+
+def _checked(card: Card, model: str) -> Card:
+    if card.kind != "notes":
+        raise ModelError(f"the model {model!r} is of kind {card.kind!r}; the stage notes needs kind 'notes'")
+    n_rows = len(card.look_ahead_frames)
+    needed = {name: (1, n_rows) if name == "pedal" else (1, n_rows, N_PITCHES) for name in ACTIVATIONS}
+    if card.outputs != needed:
+        raise ModelError(f"the model {model!r} answers {card.outputs}; the stage notes needs {needed}")
+    return card
+
+
+def _row_options(card: Card, chosen: dict[str, float]) -> list[NoteDecoderOptions]:
+    """For each row those of the card, overridden by `chosen`."""
+    names = {str(ms) for ms in card.operating_points}
+    if unknown := set(card.decoder) - names:
+        raise ModelError(
+            f"the card of {card.name} has decoder options for {sorted(unknown)[0]!r}; its operating points are "
+            + ", ".join(map(str, card.operating_points))
+        )
+    try:
+        tables = [card.decoder.get(str(ms), {}) for ms in card.operating_points]
+        return [NoteDecoderOptions.from_dict({**table, **chosen}) for table in tables]
+    except ValueError as error:
+        raise ModelError(f"stage notes: {error}") from error
