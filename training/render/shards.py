@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from engine.features.frontend import features_of
-from training.data import SOURCES, held_out
+from training.data import SOURCES, held_out, terms
 from training.notes_features import NOTES_FEATURES
 from training.render.instruments import INSTRUMENTS, KEY_RELEASES, SampleBank, load_bank
 from training.render.render import SPLITS, TRANSPOSE_SEMITONES, Kit, find_pieces, load_kit, render_excerpt
+from training.shards import check_same, count_split, heard, make_all, write_manifest, write_shard
 
 SHARD_SECONDS = 60.0
-RECIPE = 2  # counted up when the same seed no longer gives the same shard
+RECIPE = 3  # counted up when the same seed no longer gives the same shard
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ def render_set(
     spec = SetSpec(seed, shard_seconds)
     if valid_hours is None:
         valid_hours = max(hours / 20.0, 5.0 / 60.0)
-    check_same_set(out, spec)
+    check_same(out, {"set": asdict(spec), "features": NOTES_FEATURES.to_dict()})
     for split in SPLITS:
         (out / split).mkdir(parents=True, exist_ok=True)
     bank_names = prepare_banks(data, out / "banks")
@@ -68,24 +62,9 @@ def render_set(
         for index in range(max(1, round(wanted[split] * 3600.0 / shard_seconds)))
         if not shard_path(out, split, index).exists()
     ]
-    write_manifest(data, out, spec, bank_names)
-    setup = (data, out, bank_names, spec)
-    if workers <= 1:
-        start_worker(*setup)
-        for done, job in enumerate(jobs, 1):
-            make_shard(*job)
-            progress(done, len(jobs))
-    elif jobs:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the workers import numpy: one thread each
-        with ProcessPoolExecutor(workers, get_context("spawn"), start_worker_process, setup) as pool:
-            try:
-                for done, finished in enumerate(as_completed([pool.submit(make_shard, *job) for job in jobs]), 1):
-                    finished.result()
-                    progress(done, len(jobs))
-            except BaseException:  # a shard failed, or someone pressed Ctrl-C: the others finish theirs, no more
-                pool.shutdown(cancel_futures=True)
-                raise
-    return write_manifest(data, out, spec, bank_names)
+    describe(data, out, spec, bank_names)
+    make_all(make_shard, jobs, workers, start_worker, (data, out, bank_names, spec), progress)
+    return describe(data, out, spec, bank_names)
 
 
 def shard_path(out: Path, split: str, index: int) -> Path:
@@ -127,71 +106,27 @@ def start_worker(data: Path, out: Path, bank_names: list[str], spec: SetSpec) ->
     WORKER[:] = [Worker(out, spec, load_kit(data, banks, NOTES_FEATURES.sample_rate))]
 
 
-def start_worker_process(data: Path, out: Path, bank_names: list[str], spec: SetSpec) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for them
-    start_worker(data, out, bank_names, spec)
-
-
 def make_shard(split: str, index: int) -> None:
     """Render, hear and write shard `index`: beside, then renamed."""
     (worker,) = WORKER
     made = render_excerpt(worker.kit, split, worker.spec.shard_seconds, worker.spec.rng(split, index))
-    features = features_of(made.samples, NOTES_FEATURES).astype(np.float16)
-    if not np.isfinite(features).all():
-        raise FloatingPointError(f"shard {split}/{index} ({made.origin}) has features that are not finite")
-    path = shard_path(worker.out, split, index)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        origin = np.array(json.dumps(made.origin))
-        np.savez(file, features=features, notes=made.notes, pedal=made.pedal, origin=origin)
-    part.replace(path)
+    features = heard(made.samples, f"shard {split}/{index} ({made.origin})")
+    write_shard(shard_path(worker.out, split, index), features, made.notes, made.pedal, made.origin)
 
 
-def check_same_set(out: Path, spec: SetSpec) -> None:
-    path = out / "manifest.json"
-    if not path.exists():
-        return
-    found = json.loads(path.read_text())
-    expected = {"set": asdict(spec), "features": json.loads(json.dumps(NOTES_FEATURES.to_dict()))}
-    for name, value in expected.items():
-        if found.get(name) != value:
-            raise ValueError(f"{out} holds a set with {name} {found.get(name)}, not {value}; choose another folder")
-
-
-def write_manifest(data: Path, out: Path, spec: SetSpec, bank_names: list[str]) -> dict:
+def describe(data: Path, out: Path, spec: SetSpec, bank_names: list[str]) -> dict:
     """Count what lies in `out`, and say what it was made from and on what terms."""
     used = {instrument.source for instrument in (*INSTRUMENTS, KEY_RELEASES) if instrument.name in bank_names}
     used |= {name for name in SOURCES if name in (*TRANSPOSE_SEMITONES, "rir") and SOURCES[name].find(data)}
     manifest = {
         "set": asdict(spec),
         "features": NOTES_FEATURES.to_dict(),
-        "sources": [
-            {"name": name, "licence": SOURCES[name].licence, "credit": SOURCES[name].credit} for name in sorted(used)
-        ],
+        **terms(used),
         "held_out": {
             "instruments": [one.name for one in INSTRUMENTS if one.held_out and one.name in bank_names],
             "pieces": [piece.name for piece in find_pieces(data) if held_out(piece.name)],
         },
-        "splits": {split: count_split(out / split, spec) for split in SPLITS},
+        "splits": {split: count_split(out / split) for split in SPLITS},
     }
-    part = out / "manifest.part"
-    part.write_text(json.dumps(manifest, indent=1))
-    part.replace(out / "manifest.json")
+    write_manifest(out, manifest)
     return manifest
-
-
-def count_split(folder: Path, spec: SetSpec) -> dict:
-    """Shards, hours, notes, and how many shards came from each instrument, collection and piece."""
-    origins, n_notes = [], 0
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as shard:
-            origins.append(json.loads(str(shard["origin"])))
-            n_notes += len(shard["notes"])
-    return {
-        "shards": len(origins),
-        "hours": round(len(origins) * spec.shard_seconds / 3600.0, 3),
-        "notes": n_notes,
-        "instruments": dict(Counter(origin["instrument"] for origin in origins)),
-        "collections": dict(Counter(origin["collection"] for origin in origins)),
-        "pieces": sorted({origin["piece"] for origin in origins if origin["piece"]}),
-    }
