@@ -1,0 +1,217 @@
+"""A set on disk: features and labels of one recording a file, seeded, rendered in parallel, taken up where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from engine.features.frontend import features_of
+from training.data import SOURCES, Source
+from training.drums_features import DRUMS_FEATURES
+from training.render.instruments import INSTRUMENTS, SampleBank, load_bank
+from training.render_drums.backing import STEMS
+from training.render_drums.kits import KITS, DrumBank, load_kit
+from training.render_drums.record import SPLITS, Studio, open_studio, record
+from training.render_drums.soundfont import SOUNDFONT
+
+SHARD_SECONDS = 30.0
+BACKING_INSTRUMENTS = ("guitar_black", "guitar_green", "guitar_spanish", "bass_finger", "bass_pick", "splendid")
+GROOVE = Source("groove", ("midi/groove",), "CC BY 4.0", "Groove MIDI Dataset, Google Magenta")
+FLUID = Source("fluid_soundfont_gm", (), "MIT", "FluidR3 GM, Frank Wen")
+SECTOID = Source("fretsonfire_songs_sectoid", (), "MIT", "Songs by Carlos Viola Iborra")
+
+
+@dataclass(frozen=True)
+class SetSpec:
+    """What makes two sets the same set, shard for shard."""
+
+    seed: int = 1
+    shard_seconds: float = SHARD_SECONDS
+
+    def rng(self, split: str, index: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, SPLITS.index(split), index])
+
+
+def render_set(
+    data: Path,
+    out: Path,
+    hours: float,
+    valid_hours: float | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    shard_seconds: float = SHARD_SECONDS,
+) -> dict:
+    """Fill `out`/train and `out`/valid up to `hours` and `valid_hours` (a twentieth of `hours`, 5 minutes at least).
+
+    Shards that are there are kept: a set stopped halfway, or asked for more hours, goes on. Each NNNNN.npz holds
+    `features` float16 [n_frames, n_channels, n_bands], `labels` float32 [n, 4] (see play), `origin`, JSON text, and in
+    valid `samples` int16. Returns the manifest. ValueError where `data` has no takes, this machine no kit, or `out`
+    holds another set.
+    """
+    spec = SetSpec(seed, shard_seconds)
+    if valid_hours is None:
+        valid_hours = max(hours / 20.0, 5.0 / 60.0)
+    check_same_set(out, spec)
+    for split in SPLITS:
+        (out / split).mkdir(parents=True, exist_ok=True)
+    names = prepare_banks(data, out / "banks")
+    wanted = {"train": hours, "valid": valid_hours}
+    jobs = [
+        (split, index)
+        for split in reversed(SPLITS)  # valid first: it is small, and training wants it from the start
+        for index in range(max(1, round(wanted[split] * 3600.0 / shard_seconds)))
+        if not shard_path(out, split, index).exists()
+    ]
+    write_manifest(data, out, spec, names)
+    setup = (data, out, names, spec)
+    if workers <= 1:
+        start_worker(*setup)
+        for done, job in enumerate(jobs, 1):
+            make_shard(*job)
+            progress(done, len(jobs))
+    elif jobs:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the workers import numpy: one thread each
+        with ProcessPoolExecutor(workers, get_context("spawn"), start_worker_process, setup) as pool:
+            try:
+                for done, finished in enumerate(as_completed([pool.submit(make_shard, *job) for job in jobs]), 1):
+                    finished.result()
+                    progress(done, len(jobs))
+            except BaseException:  # a shard failed, or someone pressed Ctrl-C: the others finish theirs, no more
+                pool.shutdown(cancel_futures=True)
+                raise
+    return write_manifest(data, out, spec, names)
+
+
+def shard_path(out: Path, split: str, index: int) -> Path:
+    return out / split / f"{index:05d}.npz"
+
+
+def prepare_banks(data: Path, folder: Path) -> list[str]:
+    """Trim and level every kit and every instrument of the backing once, into `folder`; the names of what is there."""
+    names = []
+    for source in KITS:
+        if not (folder / source.name / "index.npz").exists():
+            kit = load_kit(source, data)
+            if kit is None:
+                continue
+            kit.save(folder / source.name)
+        names.append(source.name)
+    for instrument in INSTRUMENTS:
+        if instrument.name in BACKING_INSTRUMENTS:
+            if not (folder / instrument.name / "index.npz").exists():
+                bank = load_bank(instrument, data)
+                if bank is None:
+                    continue
+                bank.save(folder / instrument.name)
+            names.append(instrument.name)
+    return names
+
+
+@dataclass
+class Worker:
+    """What one process holds from shard to shard."""
+
+    out: Path
+    spec: SetSpec
+    studios: dict[str, Studio]
+
+
+WORKER: list[Worker] = []  # one per process, put there by start_worker
+
+
+def start_worker(data: Path, out: Path, names: list[str], spec: SetSpec) -> None:
+    kits = {kit.name: DrumBank.open(out / "banks" / kit.name) for kit in KITS if kit.name in names}
+    instruments = {name: SampleBank.open(out / "banks" / name) for name in BACKING_INSTRUMENTS if name in names}
+    rate = DRUMS_FEATURES.sample_rate
+    WORKER[:] = [Worker(out, spec, {split: open_studio(split, data, kits, instruments, rate) for split in SPLITS})]
+
+
+def start_worker_process(data: Path, out: Path, names: list[str], spec: SetSpec) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for them
+    start_worker(data, out, names, spec)
+
+
+def make_shard(split: str, index: int) -> None:
+    """Render, hear and write shard `index`: beside, then renamed."""
+    (worker,) = WORKER
+    made = record(worker.studios[split], worker.spec.shard_seconds, worker.spec.rng(split, index))
+    arrays = {
+        "features": features_of(made.samples, DRUMS_FEATURES).astype(np.float16),
+        "labels": made.labels,
+        "origin": np.array(json.dumps(made.origin)),
+    }
+    if split == "valid":
+        arrays["samples"] = np.round(32767.0 * made.samples).astype(np.int16)
+    if not np.isfinite(arrays["features"]).all():
+        raise FloatingPointError(f"shard {split}/{index} ({made.origin}) has features that are not finite")
+    path = shard_path(worker.out, split, index)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, **arrays)
+    part.replace(path)
+
+
+def check_same_set(out: Path, spec: SetSpec) -> None:
+    path = out / "manifest.json"
+    if not path.exists():
+        return
+    found = json.loads(path.read_text())
+    expected = {"set": asdict(spec), "features": json.loads(json.dumps(DRUMS_FEATURES.to_dict()))}
+    for name, value in expected.items():
+        if found.get(name) != value:
+            raise ValueError(f"{out} holds a set with {name} {found.get(name)}, not {value}; choose another folder")
+
+
+def write_manifest(data: Path, out: Path, spec: SetSpec, names: list[str]) -> dict:
+    """Count what lies in `out`, and say what it was made from and on what terms."""
+    played = {instrument.source for instrument in INSTRUMENTS if instrument.name in names}
+    played |= {name for name in ("pop909", "giantmidi", "rir") if SOURCES[name].find(data)}
+    there = [GROOVE, *(SOURCES[name] for name in sorted(played))]
+    there += [FLUID] if SOUNDFONT.exists() else []
+    there += [SECTOID] if STEMS.is_dir() else []
+    kits = [kit for kit in KITS if kit.name in names]
+    manifest = {
+        "set": asdict(spec),
+        "features": DRUMS_FEATURES.to_dict(),
+        "sources": [
+            *({"name": one.name, "licence": one.licence, "credit": one.credit} for one in there),
+            *({"name": kit.name, "licence": kit.licence, "credit": kit.credit} for kit in kits if not kit.held_out),
+        ],
+        "held_out": {
+            "kits": [
+                {"name": kit.name, "licence": kit.licence, "credit": kit.credit} for kit in kits if kit.held_out
+            ],
+            "takes": "the validation split of Groove; its test split is used nowhere",
+        },
+        "splits": {split: count_split(out / split, spec) for split in SPLITS},
+    }
+    part = out / "manifest.part"
+    part.write_text(json.dumps(manifest, indent=1))
+    part.replace(out / "manifest.json")
+    return manifest
+
+
+def count_split(folder: Path, spec: SetSpec) -> dict:
+    """Shards, hours, hits, and how many shards are of each kind and kit."""
+    origins, n_hits = [], 0
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as shard:
+            origins.append(json.loads(str(shard["origin"])))
+            n_hits += len(shard["labels"])
+    return {
+        "shards": len(origins),
+        "hours": round(len(origins) * spec.shard_seconds / 3600.0, 3),
+        "hits": n_hits,
+        "kinds": dict(Counter(origin["kind"] for origin in origins)),
+        "kits": dict(Counter(origin["kit"] for origin in origins if origin["kit"])),
+    }
