@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from engine.bridge import BridgeError
 
 DRUM_CHANNEL = 10  # General MIDI
+DRUM_KEYS = {"kick": 36, "snare": 38, "hat": 42, "tom": 47, "cymbal": 49}  # of a Strike's drum, General MIDI
 
 
 def check_channels(wanted: Mapping[str, int]) -> None:
@@ -20,6 +21,11 @@ def check_channels(wanted: Mapping[str, int]) -> None:
 def check_strike_key(key: int | None) -> None:
     if key is not None and key not in range(128):
         raise ValueError(f"strikes is {key}; it must be a MIDI key, 0 to 127")
+
+
+def key_of_strike(drum: str, otherwise: int | None) -> int | None:
+    """The key on DRUM_CHANNEL of a strike on `drum`; `otherwise`, which may be none, where that is not known."""
+    return DRUM_KEYS.get(drum, otherwise)
 
 
 def assign_channels(sources: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:

@@ -36,7 +36,7 @@ class NotesCsvBridge(PerformanceFile):
 class StrikesCsvBridge(PerformanceFile):
     """A row per strike that was not retracted. path: of the file, such as NAME.strikes.csv."""
 
-    columns = ("onset_seconds", "strength", "reported_at_seconds")
+    columns = ("onset_seconds", "strength", "reported_at_seconds", "drum")
 
     def write(self, path: Path) -> None:
         rate = self.session.sample_rate
@@ -45,6 +45,7 @@ class StrikesCsvBridge(PerformanceFile):
                 _seconds(strike.onset_sample, rate),
                 f"{strike.strength:.4f}",
                 _seconds(strike.reported_sample, rate),
+                strike.drum,
                 strike.source,
             )
             for strike in self.performance.strikes()

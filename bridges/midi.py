@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mido import Message
 
-from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key
+from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key, key_of_strike
 from bridges.midi_port import MidiPort, port_names
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
@@ -31,7 +31,8 @@ class MidiBridge:
     channels: source -> channel, 1 to 16; sources not named get the free ones in order, channel 10 left out.
     velocity_curve: options of VelocityCurve: gamma, minimum, maximum, fixed.
     pitch_range: lowest and highest MIDI number let through.
-    strikes: None, or the key on channel 10 that every strike plays at once, such as 37 (side stick).
+    strikes: None, or the key on channel 10 that every strike plays at once, such as 37 (side stick). A strike whose
+        drum is known plays that drum's General MIDI key, whatever this says.
     """
 
     ports = staticmethod(port_names)
@@ -52,6 +53,7 @@ class MidiBridge:
         self.velocity_curve = VelocityCurve(**(velocity_curve or {}))
         self.lowest, self.highest = pitch_range
         self.strike_key = strikes
+        self._plays_drums = strikes is not None
         self._port = MidiPort(port)
         self._channel_of: dict[str, int] = {}
         self._table = NoteTable()
@@ -72,9 +74,10 @@ class MidiBridge:
                 self._begin(place, Owner(event.source, event.id), event.velocity)
             case NoteOff():
                 self._silence(self._table.note_off(Owner(event.source, event.id)))
-            case Strike(is_new=True) if self.strike_key is not None:
+            case Strike(is_new=True) if (key := key_of_strike(event.drum, self.strike_key)) is not None:
+                self._plays_drums = True
                 owner = Owner(event.source, event.id, "strike")
-                self._begin(Place(DRUM_CHANNEL, self.strike_key), owner, 127 * event.strength)
+                self._begin(Place(DRUM_CHANNEL, key), owner, 127 * event.strength)
                 self._strike_ends.append((time.monotonic() + STRIKE_SECONDS, owner))
             case AllNotesOff():
                 self._silence(self._table.end_source(event.source))
@@ -137,7 +140,7 @@ class MidiBridge:
             raise BridgeError(self._port.gone_message)
 
     def _channels_used_by(self, source: str) -> set[int]:
-        strikes = {DRUM_CHANNEL} if self.strike_key is not None else set()
+        strikes = {DRUM_CHANNEL} if self._plays_drums else set()
         return {self._channel_of[source]} | strikes
 
     def _all_channels(self) -> set[int]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bridges.beside import written_beside
-from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key
+from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key, key_of_strike
 from bridges.live_track import LiveTrack
 from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, strike_message, tick_of
 from bridges.note_table import NoteTable, Owner, Place
@@ -22,14 +22,14 @@ from engine.bridge import SessionInfo
 from engine.events import AllNotesOff, Cue, Event, NoteOff, NoteOn, Strike
 
 HOLD_SECONDS = 0.5  # events come out of order by less than this
-_NEVER = float("inf")
 
 
 class MidiFileBridge:
     """path: of the .mid file.
 
     channels: source -> channel, 1 to 16; sources not named get the free ones in order, channel 10 left out.
-    strikes: None, or the key on channel 10 that strikes are written as, such as 37 (side stick).
+    strikes: None, or the key on channel 10 that strikes are written as, such as 37 (side stick). A strike whose drum is
+        known is written as that drum's General MIDI key, whatever this says.
     """
 
     def __init__(self, path: str, channels: Mapping[str, int] | None = None, strikes: int | None = None) -> None:
@@ -40,7 +40,7 @@ class MidiFileBridge:
         self._held: list[tuple[int, int, Event]] = []  # a heap: at_sample, order of arrival, event
         self._arrivals = itertools.count()
         self._table = NoteTable()  # of the live file
-        self._strike_end_tick: float = _NEVER  # of the strike that sounds in the live file
+        self._strike_ends: dict[int, int] = {}  # key -> tick, of the strikes that sound in the live file; soonest first
         self._track: LiveTrack | None = None
 
     def open(self, session: SessionInfo) -> None:
@@ -73,8 +73,9 @@ class MidiFileBridge:
 
     def _write(self, event: Event) -> None:
         tick = tick_of(event.at_sample, self._session.sample_rate)
-        if tick >= self._strike_end_tick:
-            self._end_strike(self._strike_end_tick)
+        for key, end_tick in tuple(self._strike_ends.items()):
+            if tick >= end_tick:
+                self._end_strike(key, end_tick)
         match event:
             case NoteOn():
                 place = Place(self._channel_of[event.source], event.pitch)
@@ -84,11 +85,11 @@ class MidiFileBridge:
                 self._silence(tick, self._table.note_off(Owner(event.source, event.id)))
             case AllNotesOff():
                 self._silence(tick, self._table.end_source(event.source))
-            case Strike(is_new=True) if self.strike_key is not None:
-                if self._strike_end_tick < _NEVER:
-                    self._end_strike(tick)
-                self._track.add(tick, strike_message(self.strike_key, event.strength).bin())
-                self._strike_end_tick = tick + STRIKE_TICKS
+            case Strike(is_new=True) if (key := key_of_strike(event.drum, self.strike_key)) is not None:
+                if key in self._strike_ends:
+                    self._end_strike(key, tick)
+                self._track.add(tick, strike_message(key, event.strength).bin())
+                self._strike_ends[key] = tick + STRIKE_TICKS
             case Cue():
                 self._track.mark(tick, event.name)
 
@@ -96,6 +97,6 @@ class MidiFileBridge:
         for place in places:
             self._track.add(tick, note_message("note_off", place).bin())
 
-    def _end_strike(self, tick: int) -> None:
-        self._silence(tick, [Place(DRUM_CHANNEL, self.strike_key)])
-        self._strike_end_tick = _NEVER
+    def _end_strike(self, key: int, tick: int) -> None:
+        self._silence(tick, [Place(DRUM_CHANNEL, key)])
+        del self._strike_ends[key]

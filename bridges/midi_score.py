@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mido import Message, MetaMessage, MidiFile, MidiTrack
 
-from bridges.channels import DRUM_CHANNEL
+from bridges.channels import DRUM_CHANNEL, key_of_strike
 from bridges.live_track import TEMPO, TICKS_PER_BEAT, TICKS_PER_SECOND
 from bridges.note_table import Place
 from bridges.performance import HeardStrike, Performance
@@ -42,7 +42,7 @@ def strike_message(key: int, strength: float) -> Message:
 def exact_file(
     performance: Performance, sample_rate: int, channel_of: Mapping[str, int], strike_key: int | None
 ) -> MidiFile:
-    """First a track of tempo and markers, then one per source, then the strikes if they have a key."""
+    """First a track of tempo and markers, then one per source, then the strikes that have a key."""
     file = MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
     cues = [(tick_of(cue.at_sample, sample_rate), 0, MetaMessage("marker", text=cue.name)) for cue in performance.cues]
     file.tracks.append(_track(MetaMessage("set_tempo", tempo=TEMPO), cues))
@@ -50,9 +50,13 @@ def exact_file(
     for source in channel_of:
         moments = [moment for note in notes if note.source == source for moment in _both_ends(note)]
         file.tracks.append(_track(MetaMessage("track_name", name=source), moments))
-    if strike_key is not None:
-        strikes = _written_strikes(performance.strikes(), sample_rate, strike_key)
-        file.tracks.append(_track(MetaMessage("track_name", name="strikes"), strikes))
+    struck: dict[int, list[HeardStrike]] = {}  # by key
+    for strike in performance.strikes():
+        if (key := key_of_strike(strike.drum, strike_key)) is not None:
+            struck.setdefault(key, []).append(strike)
+    if struck or strike_key is not None:
+        written = [moment for key, some in struck.items() for moment in _written_strikes(some, sample_rate, key)]
+        file.tracks.append(_track(MetaMessage("track_name", name="strikes"), written))
     return file
 
 

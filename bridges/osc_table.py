@@ -20,6 +20,7 @@ RECEIVE_PORT = 9001  # where we do
 ADDRESS = "/ictus/{event}"
 MAX_INT32 = 0x7FFFFFFF
 SESSION = "session"  # stands for the source in news of the whole session
+ANY_DRUM = "any"
 ALL_SOURCES = "*"  # as well as the empty string, which Pd cannot send
 
 
@@ -43,6 +44,7 @@ class Route:
         """One value per argument."""
         own = {"source": source_name(event), "late_ms": late_ms}
         own["at_sample"] = event.at_sample & MAX_INT32
+        own["drum"] = getattr(event, "drum", "") or ANY_DRUM
         return [own[a.name] if a.name in own else getattr(event, a.name, 0) for a in self.arguments]
 
 
@@ -74,6 +76,7 @@ ROUTES = (
             _LATE,
             Argument("id", "i", "counts up within a source, strikes and notes together"),
             _AT,
+            Argument("drum", "s", f"`kick`, `snare`, `hat`, `tom` or `cymbal`; `{ANY_DRUM}` where that is not known"),
         ),
     ),
     Route(

@@ -21,6 +21,7 @@ class HeardStrike(NamedTuple):
     strength: float
     source: str
     reported_sample: int  # frames that had arrived when it was first heard
+    drum: str = ""
 
 
 class Performance:
@@ -47,7 +48,7 @@ class Performance:
             case Strike(state=state) if state == RETRACTED:
                 self._strikes.pop((event.source, event.id), None)
             case Strike():
-                strike = HeardStrike(event.at_sample, event.strength, event.source, event.reported_sample)
+                strike = HeardStrike(event.at_sample, event.strength, event.source, event.reported_sample, event.drum)
                 self._strikes.setdefault((event.source, event.id), strike)
             case Cue():
                 self.cues.append(event)

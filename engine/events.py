@@ -35,6 +35,7 @@ class Strike(Event):
     strength: float  # 0 to 1
     confidence: float  # 0 to 1
     is_new: bool = True  # False: news of one that was announced before
+    drum: str = ""  # kick, snare, hat, tom or cymbal, where a stage can tell; drums struck at once are a Strike each
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ def test_transcribe_writes_the_notes_played(folder, tmp_path):
     assert all(float(row["reported_at_seconds"]) > float(row["onset_seconds"]) for row in rows)
     assert (tmp_path / "notes.png").read_bytes().startswith(b"\x89PNG")
     with (tmp_path / "notes.strikes.csv").open(newline="") as file:
-        assert next(csv.reader(file)) == ["onset_seconds", "strength", "reported_at_seconds"]
+        assert next(csv.reader(file)) == ["onset_seconds", "strength", "reported_at_seconds", "drum"]
     notes = Counter(m.note for m in mido.MidiFile(tmp_path / "notes.mid") if m.type == "note_on" and m.velocity)
     assert notes == Counter(int(row["pitch"]) for row in rows)
 

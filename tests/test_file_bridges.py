@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,16 @@ def test_strikes_are_rows_in_their_final_state(tmp_path):
     ]
     path = written(StrikesCsvBridge(str(tmp_path / "a.strikes.csv")), MONO, events)
     assert rows(path) == [
-        ["onset_seconds", "strength", "reported_at_seconds"],
-        ["0.500000", "0.5000", "0.510000"],
-        ["1.000000", "0.5000", "1.010000"],
+        ["onset_seconds", "strength", "reported_at_seconds", "drum"],
+        ["0.500000", "0.5000", "0.510000", ""],
+        ["1.000000", "0.5000", "1.010000", ""],
     ]
+
+
+def test_a_strike_on_a_known_drum_is_a_row_with_its_name(tmp_path):
+    (event,) = strike("mono", 1, RATE, CONFIRMED)
+    table = rows(written(StrikesCsvBridge(str(tmp_path / "s.csv")), MONO, [replace(event, drum="snare")]))
+    assert [row[-1] for row in table] == ["drum", "snare"]
 
 
 def test_more_than_one_source_are_told_apart_by_a_last_column(tmp_path):

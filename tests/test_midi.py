@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 import rtmidi
@@ -210,6 +211,17 @@ def test_a_strike_that_is_sure_at_once_sounds_and_a_retracted_one_does_not():
     assert not instrument.heard
     bridge.send(strike("guitar", 2, CONFIRMED))
     assert instrument.sounding == {(DRUM_CHANNEL - 1, 37)}
+
+
+def test_a_strike_on_a_known_drum_plays_its_general_midi_key_whatever_was_asked():
+    for asked in (None, 60):
+        instrument = Instrument()
+        bridge, _ = bridge_to(instrument, strikes=asked)
+        for id, drum in enumerate(("kick", "snare", "hat", "tom", "cymbal"), 1):
+            bridge.send(replace(strike("guitar", id, CONFIRMED), drum=drum))
+        assert instrument.sounding == {(DRUM_CHANNEL - 1, key) for key in (36, 38, 42, 47, 49)}
+        bridge.close()
+        assert not instrument.sounding and instrument.heard[-1] != (0x90 | DRUM_CHANNEL - 1, 49, 64)
 
 
 def test_pitch_range_lets_through_only_what_lies_within():

@@ -132,6 +132,20 @@ def test_strikes_are_written_on_the_drums_if_asked_and_retracted_ones_are_not(tm
     assert [onset for onset, *_ in found] == pytest.approx([1.0, 1.02], abs=TICK_SECONDS)
 
 
+def test_drums_that_are_known_are_written_under_their_own_keys_live_and_at_last(tmp_path):
+    bridge = opened(tmp_path / "take.mid")
+    for id, (drum, at) in enumerate([("kick", 0.5), ("hat", 0.5), ("kick", 0.52), ("", 0.9), ("snare", 1.0)]):
+        bridge.send(Strike("guitar", round(at * RATE), round(at * RATE), id, CONFIRMED, 0.5, 1.0, drum=drum))
+    expected = [(0.5, 0.52, 36), (0.5, 0.56, 42), (0.52, 0.58, 36), (1.0, 1.06, 38)]
+    bridge.send(Cue("", round(1.2 * RATE), round(1.2 * RATE), "over"))
+    bridge.send(Level("guitar", 2 * RATE, 2 * RATE, -20.0, -10.0))
+    live = notes_of(read(bridge.path))
+    bridge.close()
+    for found in (live, notes_of(read(bridge.path))):
+        found = sorted((onset, offset, key) for onset, offset, channel, key, _ in found if channel == 10)
+        assert found == [pytest.approx(note, abs=TICK_SECONDS) for note in expected]
+
+
 def test_notes_lost_or_never_ended_still_end(tmp_path):
     bridge = opened(tmp_path / "take.mid")
     bridge.send(note("guitar", 1, 60, 100, 0.0, 9.0)[0])

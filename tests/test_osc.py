@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -87,14 +88,16 @@ def test_every_event_arrives_as_the_table_says(ear, opened):
     for event in ONE_OF_EACH.values():
         bridge.send(event)
     bridge.send(NoteOff("guitar", 4800, 9600, 3, 64, 480))
+    bridge.send(replace(ONE_OF_EACH["strike"], drum="snare"))
     assert ear.messages() == [
-        ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7, 480),
+        ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7, 480, "any"),
         ("/ictus/note", "guitar", 64, 101, 0.5, 10.0, 3, 7, 480),
         ("/ictus/notes/off", "bass", "panic"),
         ("/ictus/level", "guitar", -20.5, -10.0),
         ("/ictus/cue", "session", "chorus", 10.0, 5),
         ("/ictus/fault", "session", "stage notes", "it broke"),
         ("/ictus/note", "guitar", 64, 0, 0.0, 100.0, 3, 0, 4800),
+        ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7, 480, "snare"),
     ]
 
 

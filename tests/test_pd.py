@@ -61,12 +61,12 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
     bridge.send(Cue("", 0, 480, "verse"))
     printed = pure_data.lines_until("ictus: cue")
     expected = [
-        "ictus: strike guitar tentative 0.5 0.25 10 1 0",
-        "ictus-row-1: strike tentative 0.5 0.25 10 1 0",
+        "ictus: strike guitar tentative 0.5 0.25 10 1 0 any",
+        "ictus-row-1: strike tentative 0.5 0.25 10 1 0 any",
         "ictus: note guitar 60 100 0.5 10 1 1 0",
         "ictus-row-1: note 60 100 0.5 10 1 1 0",
-        "ictus: strike guitar confirmed 0.5 0.75 20 1 0",
-        "ictus-row-1: strike confirmed 0.5 0.75 20 1 0",
+        "ictus: strike guitar confirmed 0.5 0.75 20 1 0 any",
+        "ictus-row-1: strike confirmed 0.5 0.75 20 1 0 any",
         "ictus level: guitar -20 -10",
         "ictus-row-1: level -20 -10",
         "ictus: note bass 40 90 0.5 10 1 0 0",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 KEPT_LINES = 1000
 SILENCE_DB = -120.0
+ANY_DRUM = "any"  # what OSC says of a strike that no stage put a name to
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
@@ -96,6 +97,7 @@ class Scene:
         late_ms: float,
         strike_id: int,
         at_sample: int,
+        drum: str,
     ) -> None:
         view = self.sources.get(source)
         if view is None or strike_id <= view.last_strike_id:  # news of one that was shown
@@ -103,7 +105,8 @@ class Scene:
         view.last_strike_id = strike_id
         view.struck_seconds = time.monotonic()
         view.n_strikes += 1
-        self._say(source, f"strike, strength {strength:.2f}, {late_ms:.0f} ms late")
+        struck = "strike" if drum == ANY_DRUM else drum
+        self._say(source, f"{struck}, strength {strength:.2f}, {late_ms:.0f} ms late")
 
     def _level(self, source: str, rms_db: float, peak_db: float) -> None:
         if source in self.sources:
