@@ -1,5 +1,6 @@
-"""What the `drums` model hears and the drums it tells apart, in one place for rendering, training and the model card."""
+"""What the `drums` model hears and the drums it tells apart, in one place for rendering, training and card."""
 
+from engine.decode.drums import DRUMS
 from engine.spec import FeatureSpec, View
 
 # A frame every 5 ms, six bands to the octave from 41 Hz to 7.5 kHz.
@@ -19,5 +20,5 @@ DRUMS_FEATURES = FeatureSpec(
         View(channel=1, low_band=23, high_band=46, window_samples=1024, fall_samples=160),
     ),
 )
-CLASSES = ("kick", "snare", "hat", "tom", "cymbal")  # in the order of the model's outputs, behind "any"
+CLASSES = DRUMS  # in the order of the model's outputs, behind "any"
 OTHER = len(CLASSES)  # hand claps, cowbells, tambourines, shakers: struck, but none of the above

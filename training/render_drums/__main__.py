@@ -13,7 +13,9 @@ from training.render_drums.shards import render_set
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.render_drums", description=render_set.__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m training.render_drums", description=render_set.__doc__.split("\n")[0]
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with instruments/, midi/groove and rir/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the set; an unfinished one is continued")
     parser.add_argument("--hours", type=float, default=10.0, help="of training audio")

@@ -1,4 +1,4 @@
-"""Everything that sounds beside drums and is not one: a band that follows the drummer, songs, guitars, voices, stems."""
+"""Everything that sounds beside drums and is not one: a band that follows the drummer, songs, guitars, voices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from training.render_drums.voices import INDEX
 
 STEMS = Path("/usr/share/games/fretsonfire/data/songs/sectoid")
 VALID_STEM = "Feelings"  # the song kept for validation
-BASSES, CHORDS = tuple(range(32, 40)), (*range(0, 8), *range(16, 32), 46, *range(48, 55), *range(61, 64), *range(88, 96))
+BASSES, CHORDS = (
+    tuple(range(32, 40)),
+    (*range(0, 8), *range(16, 32), 46, *range(48, 55), *range(61, 64), *range(88, 96)),
+)
 LEADS = (22, 26, 29, 30, 40, 52, 53, 54, 56, 57, 64, 65, 66, 68, 71, 73, 80, 81, 84, 85, 86, 87)
 SYLLABLES = ("ba", "ta", "ka", "sha", "so", "li", "me", "nu", "pri", "stra", "do", "fe", "gri", "to", "vi", "chi", "lo")
 
@@ -79,7 +82,9 @@ def band(material: Material, hits: np.ndarray, seconds: float, rng: np.random.Ge
     bars = np.repeat(rng.choice(scale, size=int(seconds) + 2), int(rng.integers(1, 4)))
 
     def some(moments: np.ndarray, share: float) -> np.ndarray:
-        taken = np.sort(np.concatenate([moments[rng.random(len(moments)) < share], steady[rng.random(len(steady)) < 0.3]]))
+        taken = np.sort(
+            np.concatenate([moments[rng.random(len(moments)) < share], steady[rng.random(len(steady)) < 0.3]])
+        )
         apart = rng.uniform(0.08, 0.2)
         kept: list[float] = []
         for at in taken + rng.normal(0.0, 0.008, len(taken)):
@@ -90,8 +95,13 @@ def band(material: Material, hits: np.ndarray, seconds: float, rng: np.random.Ge
     bass = _line(1, int(rng.choice(BASSES)), some(kicks, rng.uniform(0.3, 1.0)), rng,
                  lambda at: [root + int(bars[int(at) % len(bars)])])  # fmt: skip
     n_notes, octave = int(rng.integers(1, 5)), int(rng.integers(1, 3)) * 12
-    chords = _line(2, int(rng.choice(CHORDS)), some(every, rng.uniform(0.1, 0.6)), rng,
-                   lambda at: [root + octave + int(bars[int(at) % len(bars)]) + step for step in (0, 7, 12, 16)[:n_notes]])
+    chords = _line(
+        2,
+        int(rng.choice(CHORDS)),
+        some(every, rng.uniform(0.1, 0.6)),
+        rng,
+        lambda at: [root + octave + int(bars[int(at) % len(bars)]) + step for step in (0, 7, 12, 16)[:n_notes]],
+    )
     tracks = [bass, chords]
     if rng.random() < 0.5:
         tracks.append(_line(3, int(rng.choice(LEADS)), some(every, rng.uniform(0.05, 0.4)), rng,
@@ -121,7 +131,9 @@ def song(material: Material, hits: np.ndarray, seconds: float, rng: np.random.Ge
     start = rng.uniform(0.0, max(0.0, whole.seconds - seconds))
     keys = excerpt(whole, start, seconds, rng.uniform(0.8, 1.3), int(rng.integers(-5, 6))).keys
     tracks = []
-    for channel, (low, high, programs, shift) in enumerate(((21, 52, BASSES, -12), (52, 70, CHORDS, 0), (70, 109, LEADS, 0))):
+    for channel, (low, high, programs, shift) in enumerate(
+        ((21, 52, BASSES, -12), (52, 70, CHORDS, 0), (70, 109, LEADS, 0))
+    ):
         timed = [(0.0, mido.Message("program_change", channel=channel, program=int(rng.choice(programs))))]
         for down, up, pitch, velocity in keys[(keys[:, 2] >= low) & (keys[:, 2] < high)]:
             note = int(np.clip(pitch + shift, 20, 108))
@@ -175,5 +187,3 @@ def _fluid(tracks: list[list[tuple[float, mido.Message]]], sample_rate: int, rng
 def _to_rate(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     common = np.gcd(from_rate, to_rate)
     return resample_poly(sound, to_rate // common, from_rate // common).astype(np.float32)
-
-

@@ -79,7 +79,10 @@ KITS = (
     ),
     *(
         KitSource(name, "soundfont", place, "CC BY-SA 3.0", "AVL Drumkits, Glen MacArthur", held_out=True)
-        for name, place in (("black_pearl", "sf2/Black_Pearl_4_LV2.sf2"), ("red_zeppelin", "sf2/Red_Zeppelin_4_LV2.sf2"))
+        for name, place in (
+            ("black_pearl", "sf2/Black_Pearl_4_LV2.sf2"),
+            ("red_zeppelin", "sf2/Red_Zeppelin_4_LV2.sf2"),
+        )
     ),
 )  # fmt: skip
 
@@ -201,7 +204,9 @@ def _hydrogen(folder: Path) -> Iterable[Found]:
     for instrument in ElementTree.fromstring(text).iter("instrument"):
         name = (instrument.findtext("name") or "").lower()
         voice = next((voice for pattern, voice in _NAMES if re.search(pattern, name)), "")
-        files = [(float(layer.findtext("min") or 0.0), layer.findtext("filename")) for layer in instrument.iter("layer")]
+        files = [
+            (float(layer.findtext("min") or 0.0), layer.findtext("filename")) for layer in instrument.iter("layer")
+        ]
         files = files or [(0.0, instrument.findtext("filename"))]
         paths = [folder / file for _, file in sorted(files, key=lambda row: row[0]) if file]
         if voice and (layers := [read_mono(path) for path in paths if path.is_file()]):
@@ -219,5 +224,3 @@ def _sonic_pi(folder: Path) -> Iterable[Found]:
     for pattern, voice in _SONIC_PI.items():
         for path in sorted(folder.glob(pattern + ".flac")):
             yield voice, [read_mono(path)]
-
-

@@ -91,7 +91,9 @@ def master(samples: np.ndarray, studio: Studio, rng: np.random.Generator) -> np.
     """What a mixing desk does at last: glue, level, and now and then too much of it."""
     out = np.ascontiguousarray(samples / (rms(samples) + 1e-9), np.float32)
     if rng.random() < 0.5:
-        attack, release = np.exp(-1.0 / (studio.sample_rate * np.array([rng.uniform(0.002, 0.03), rng.uniform(0.05, 0.4)])))
+        attack, release = np.exp(
+            -1.0 / (studio.sample_rate * np.array([rng.uniform(0.002, 0.03), rng.uniform(0.05, 0.4)]))
+        )
         compress(out, float(rng.uniform(0.5, 1.5)), rng.uniform(1.5, 6.0), attack, release)
     out *= np.float32(10.0 ** (rng.uniform(-38.0, -12.0) / 20.0) / (rms(out) + 1e-9))
     if rng.random() < 0.25:  # a limiter

@@ -1,4 +1,4 @@
-"""A set on disk: features and labels of one recording a file, seeded, rendered in parallel, taken up where it stopped."""
+"""A set on disk: features and labels of one recording a file; seeded, in parallel, taken up where it stopped."""
 
 from __future__ import annotations
 
@@ -188,9 +188,7 @@ def write_manifest(data: Path, out: Path, spec: SetSpec, names: list[str]) -> di
             *({"name": kit.name, "licence": kit.licence, "credit": kit.credit} for kit in kits if not kit.held_out),
         ],
         "held_out": {
-            "kits": [
-                {"name": kit.name, "licence": kit.licence, "credit": kit.credit} for kit in kits if kit.held_out
-            ],
+            "kits": [{"name": kit.name, "licence": kit.licence, "credit": kit.credit} for kit in kits if kit.held_out],
             "takes": "the validation split of Groove; its test split is used nowhere",
         },
         "splits": {split: count_split(out / split, spec) for split in SPLITS},

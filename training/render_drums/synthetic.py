@@ -142,8 +142,10 @@ def jingles(longest_rise: float) -> Callable[[np.random.Generator, float], np.nd
     def make(rng: np.random.Generator, hardness: float) -> np.ndarray:
         t = seconds(0.4)
         rise = drawn(rng, 0.001, longest_rise)
-        return metal(rng, t, drawn(rng, 3000.0, 6500.0), 14000.0, 5) * np.exp(-t / drawn(rng, 0.02, 0.1)) * (
-            1.0 - np.exp(-t / rise)
+        return (
+            metal(rng, t, drawn(rng, 3000.0, 6500.0), 14000.0, 5)
+            * np.exp(-t / drawn(rng, 0.02, 0.1))
+            * (1.0 - np.exp(-t / rise))
         )
 
     return make

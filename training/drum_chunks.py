@@ -1,0 +1,92 @@
+"""Rendered drum shards, and the random chunks a net learns from, put under other music as they are drawn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from training.chunks import DB_PER_UNIT, SILENCE, Disguise, mapped
+from training.drum_labels import N_ANSWERS, DrumTargets, drum_targets
+from training.drums_features import DRUMS_FEATURES
+
+KIND_SHARES = {"drums": 0.5, "mix": 0.35, "backing": 0.15}  # of the chunks
+UNDER_MUSIC = 0.5  # of the chunks of drums alone: some backing is added
+MUSIC_DB = (-20.0, 8.0)  # by so much that backing is turned up
+
+
+class DrumShard(NamedTuple):
+    """One recording: features float16 [n_frames, 2, 46], labels float32 [n, 4], samples int16 (empty in train)."""
+
+    kind: str  # "drums", "mix" or "backing"
+    kit: str
+    features: np.ndarray
+    labels: np.ndarray
+    samples: np.ndarray
+
+    @classmethod
+    def open(cls, path: Path) -> DrumShard:
+        with np.load(path) as arrays:
+            origin = json.loads(str(arrays["origin"]))
+            samples = arrays["samples"] if "samples" in arrays else np.zeros(0, np.int16)
+            return cls(origin["kind"], origin["kit"], mapped(path, "features"), arrays["labels"], samples)
+
+
+class DrumShards:
+    """All .npz files of a folder, by kind. `refresh` takes in what has arrived since."""
+
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        self.folder, self.limit = Path(folder), limit
+        self.shards: dict[str, DrumShard] = {}
+        self.of_kind: dict[str, list[DrumShard]] = {}
+        self.refresh()
+        if not self.shards:
+            raise ValueError(f"there are no .npz shards in {folder}; python -m training.render_drums makes them")
+
+    def refresh(self) -> None:
+        for path in sorted(self.folder.glob("*.npz"))[: self.limit]:
+            if path.name not in self.shards:
+                shard = self.shards[path.name] = DrumShard.open(path)
+                self.of_kind.setdefault(shard.kind, []).append(shard)
+
+    @property
+    def n_frames(self) -> int:
+        return sum(len(shard.features) for shard in self.shards.values())
+
+
+def draw_batch(
+    shards: DrumShards, rng: np.random.Generator, batch: int, n_frames: int, disguise: Disguise
+) -> tuple[np.ndarray, DrumTargets]:
+    """Random chunks: features float32 [batch, n_frames, 2, 46] and targets [batch, n_frames, 6]."""
+    spec = DRUMS_FEATURES
+    kinds = [kind for kind in KIND_SHARES if kind in shards.of_kind]
+    shares = np.array([KIND_SHARES[kind] for kind in kinds])
+    features = np.full((batch, n_frames, spec.n_channels, spec.n_bands), SILENCE, np.float32)
+    answers = DrumTargets(*(np.zeros((batch, n_frames, N_ANSWERS), np.float32) for _ in DrumTargets._fields))
+    for row in range(batch):
+        kind = str(rng.choice(kinds, p=shares / shares.sum()))
+        shard, first = _anywhere(shards.of_kind[kind], n_frames, rng)
+        heard = shard.features[first : first + n_frames]
+        features[row, : len(heard)] = heard
+        if kind == "drums" and "backing" in shards.of_kind and rng.random() < UNDER_MUSIC:
+            music, start = _anywhere(shards.of_kind["backing"], n_frames, rng)
+            add(features[row], music.features[start : start + n_frames], rng.uniform(*MUSIC_DB))
+        disguise.apply(features[row], rng)
+        for answer, target in zip(answers, drum_targets(shard.labels, first, n_frames), strict=True):
+            answer[row] = target
+    return features, answers
+
+
+def _anywhere(shards: list[DrumShard], n_frames: int, rng: np.random.Generator) -> tuple[DrumShard, int]:
+    shard = shards[rng.integers(len(shards))]
+    return shard, int(rng.integers(max(1, len(shard.features) - n_frames + 1)))
+
+
+def add(features: np.ndarray, other: np.ndarray, gain_db: float) -> None:
+    """Let `other`, turned up by `gain_db`, sound with `features`, in place: powers add up, whatever the phases."""
+    per_unit = np.float32(DB_PER_UNIT / 10.0 * np.log(10.0))  # of a power's logarithm
+    louder = other.astype(np.float32) + np.float32(gain_db / DB_PER_UNIT)
+    n_frames = min(len(features), len(louder))
+    features[:n_frames] = np.logaddexp(per_unit * features[:n_frames], per_unit * louder[:n_frames]) / per_unit
