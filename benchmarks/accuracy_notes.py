@@ -1,133 +1,142 @@
-"""How well the notes model hears real pianos, through the same engine that runs live.
+"""How well notes are heard, through the same engine that runs live, at every operating point, and beside others.
 
-    python -m benchmarks.accuracy_notes --data FOLDER [--model notes] [--write-card]
+    python -m benchmarks.accuracy_notes --data FOLDER [--model notes] [--look-ahead 20 40 80 160] [--whole notes_file]
+        [--rir FILE] [--instruments FOLDER] [--peers ENVS] [--only PART ...] [--quick]
 
 FOLDER holds manifest.json (a list of files: audio, notes, kind, mic, label_shift_seconds) and tables with a header and
-the columns onset, offset, pitch, velocity. What is counted, and how: note_scores.py.
+the columns onset, offset, pitch, velocity. What is counted, and how: note_scores.py, note_faults.py. Parts:
+
+    points         every recording of a piano at every operating point
+    whole          the same by the model for whole files
+    false          notes heard where none is played
+    disturbances   the same playing in a room, in noise, detuned, softer, at --disturbed-look-ahead
+    repeats        repeated notes, rendered with a piano kept out of training (with --instruments)
+    peers          everybody but the slow ones on the same recordings (with --peers)
+    beginnings     everybody on the beginnings of --peer-files of them
+    solo           everybody on a singer
+    speed          CPU time of everybody, one after another
+
+Numbers are kept in notes_results.json, and from it tables are put into RESULTS.md and the curve into notes_curve.png.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from benchmarks import note_measures as measures
+from benchmarks import note_report as report
+from benchmarks import results
 from benchmarks.circumstances import circumstances
-from benchmarks.note_scores import OFFSET, ONSET, PITCH, Take, scores_of
-from engine.bridge import SessionInfo
-from engine.build import build_session
-from engine.config import Config
-from engine.events import Event, NoteOff, NoteOn
+from benchmarks.note_curve import draw
+from benchmarks.note_jobs import Desk, Listener
+from benchmarks.peers.ask import chosen_recordings
+from benchmarks.recordings import Recording, beginning, load_recordings, shortest, spread
 from engine.models.card import ModelError, find_model, read_card, write_card
-from engine.sources.file import FileSource
+
+KEPT = results.FOLDER / "notes_results.json"
+CURVE = results.FOLDER / "notes_curve.png"
+PARTS = ("points", "whole", "false", "disturbances", "repeats", "peers", "beginnings", "solo", "speed")
+QUICK_RECORDINGS, QUICK_SECONDS = 2, 15.0
+
+Part = dict[str, Any]
 
 
-class Collector:
-    """A bridge that keeps the notes."""
-
-    def __init__(self) -> None:
-        self._notes: dict[int, list[float]] = {}
-
-    def open(self, session: SessionInfo) -> None:
-        self._rate = session.sample_rate
-
-    def send(self, event: Event) -> None:
-        if isinstance(event, NoteOn):
-            onset, reported = event.at_sample / self._rate, event.reported_sample / self._rate
-            self._notes[event.id] = [onset, np.inf, event.pitch, event.velocity, reported]
-        elif isinstance(event, NoteOff):
-            self._notes[event.id][OFFSET] = event.at_sample / self._rate
-
-    def tick(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    @property
-    def notes(self) -> np.ndarray:
-        notes = np.array(list(self._notes.values()), dtype=np.float64).reshape(-1, 5)
-        return notes[np.lexsort((notes[:, PITCH], notes[:, ONSET]))]
-
-
-def listen(path: Path, model: str) -> tuple[np.ndarray, float]:
-    """([n, 5] notes heard in the file, seconds listened), by a session as `ictus transcribe` runs it."""
-    tables = {"source": [{"name": "piano", "chain": ["notes"]}], "stage": {"notes": {"model": model}}}
-    collector = Collector()
-    session = build_session(Config.from_dict(tables), FileSource(path), [("collector", collector)])
-    session.run()
-    return collector.notes, session.status()["seconds"]
-
-
-def load_takes(data: Path, model: str, kind: str = "piano", say: Callable[[str], None] = print) -> list[Take]:
-    takes = []
-    for entry in json.loads((data / "manifest.json").read_text()):
-        if entry["kind"] != kind or not entry.get("notes"):
-            continue
-        played = np.loadtxt(data / entry["notes"], skiprows=1, ndmin=2)[:, :4]
-        heard, seconds = listen(data / entry["audio"], model)
-        takes.append(Take(entry["audio"], entry.get("mic", ""), entry["label_shift_seconds"], seconds, played, heard))
-        say(f"{entry['audio']}: {len(played)} played, {len(heard)} heard")
-    if not takes:
-        raise ValueError(f"{data}/manifest.json names no recordings of kind {kind!r} with notes")
-    return takes
-
-
-def table(scores: dict) -> str:
-    """Markdown."""
-    lines = ["| | precision | recall | F1 |", "|---|---|---|---|"]
-
-    def row(name: str, part: dict[str, float]) -> None:
-        lines.append(f"| {name} | {part['precision']:.3f} | {part['recall']:.3f} | {part['f1']:.3f} |")
-
-    for ms, part in scores["onset_as_published"].items():
-        row(f"onset, labels as published, ±{ms}", part)
-    for ms, part in scores["onset_shifted"].items():
-        row(f"onset, labels at the attack, ±{ms}", part)
-    row("onset and offset, ±50 ms", scores["onset_offset_shifted"])
-    row("frames of 10 ms", scores["frames_shifted"])
-    for mic, part in scores["microphones_shifted"].items():
-        row(f"{mic} microphone, onset ±50 ms", part)
-    for pitches, part in scores["registers_shifted"].items():
-        row(f"pitches {pitches} ({part['played']} notes), onset ±50 ms", part)
-    false = ", ".join(f"{count} {kind}" for kind, count in scores["false_notes"].items())
-    delay = ", ".join(f"{name} {ms:.0f} ms" for name, ms in scores["delay_ms"].items())
-    lines += ["", f"{scores['files']} files, {scores['seconds']} s, {scores['played']} notes played."]
-    lines += [f"False notes: {false}.", f"Known after the attack, look-ahead and hop included: {delay}."]
-    lines += [f"Mean of the files' onset F1 (±50 ms): {scores['onset_shifted_mean_of_files_f1']:.3f}."]
-    return "\n".join(lines)
-
-
-def rounded(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: rounded(part) for key, part in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy_notes", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
-    parser.add_argument("--model", default="notes", help="a model's name, or the path of an .onnx file")
-    parser.add_argument("--write-card", action="store_true", help="keep the scores in the model's card")
-    chosen = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    chosen = parse(arguments)
     try:
-        takes = load_takes(chosen.data, chosen.model, say=lambda line: print(line, file=sys.stderr, flush=True))
-        scores = rounded(scores_of(takes))
-        measured = circumstances(
-            f"python -m benchmarks.accuracy_notes --data {chosen.data.name} --model {chosen.model}"
-        )
-        print(table(scores), "", " · ".join(measured.values()), sep="\n")
+        line = " · ".join(circumstances(command_of(sys.argv[1:] if arguments is None else arguments)).values())
+        kept = {} if chosen.quick else results.load(KEPT)
+        for name, measure in measures_of(chosen).items():
+            kept[name] = results.rounded({**measure(), "circumstances": line})
+            if not chosen.quick:
+                results.save(KEPT, kept)  # part by part: what was measured stays, whatever comes after
+        print(*(f"### {name}\n\n{table}\n" for name, table in report.tables(kept).items()), sep="\n")
+        if not chosen.quick:
+            publish(kept)
         if chosen.write_card:
             path = find_model(chosen.model)
             card = read_card(path)
-            write_card(replace(card, scores={**card.scores, "real_piano": {**scores, **measured}}), path)
+            write_card(replace(card, scores={**card.scores, "real_piano": kept["points"]}), path)
     except (ValueError, OSError, ModelError) as error:
         print(f"accuracy_notes: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy_notes", description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
+    parser.add_argument("--model", default="notes", help="a model's name, or the path of an .onnx file")
+    parser.add_argument("--look-ahead", type=int, nargs="+", help="operating points, ms (default: all of the model's)")
+    parser.add_argument("--disturbed-look-ahead", type=int, nargs="+", help="those for disturbances (default: all)")
+    parser.add_argument("--disturbed-files", type=int, default=8, help="as many recordings (default: 8)")
+    parser.add_argument("--whole", metavar="MODEL", help="the model for whole files (default: it is not measured)")
+    parser.add_argument("--rir", type=Path, help="an impulse response: the room of the disturbances")
+    parser.add_argument("--instruments", type=Path, help="data folder with the instruments, for repeats")
+    parser.add_argument("--peers", type=Path, metavar="ENVS", help="folder of the peers' virtual environments")
+    parser.add_argument("--peer-files", type=int, default=10, help="beginnings for the slow peers (default: 10)")
+    parser.add_argument("--peer-seconds", type=float, default=30.0, help="of each of them (default: 30)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="parts (default: all that can be measured)")
+    parser.add_argument("--processes", type=int, default=1, help="recordings heard at a time")
+    parser.add_argument("--quick", action="store_true", help="the beginnings of two recordings; nothing is written")
+    parser.add_argument("--write-card", action="store_true", help="keep the scores of all points in the model's card")
+    return parser.parse_args(arguments)
+
+
+def measures_of(chosen: argparse.Namespace) -> dict[str, Callable[[], Part]]:
+    """The parts to measure, by name, in the order of PARTS. ValueError for one whose option was not given."""
+    points_ms = chosen.look_ahead or read_card(find_model(chosen.model)).operating_points
+    live = [Listener(chosen.model, ms) for ms in points_ms]
+    disturbed = [Listener(chosen.model, ms) for ms in chosen.disturbed_look_ahead or points_ms]
+    whole = [Listener(chosen.whole, 0)] if chosen.whole else []
+    pianos = load_recordings(chosen.data, "piano")
+    if chosen.quick:
+        folder = Path(tempfile.gettempdir()) / "accuracy_notes"
+        pianos = [beginning(piano, QUICK_SECONDS, folder) for piano in spread(pianos, QUICK_RECORDINGS)]
+    desk = Desk(chosen.processes, lambda line: print(line, file=sys.stderr, flush=True))
+
+    def beside_peers(recordings: Sequence[Recording], with_slow: bool) -> Part:
+        return measures.beside_peers(desk, recordings, [*live, *whole], chosen.peers, with_slow)
+
+    def beginnings() -> list[Recording]:
+        return chosen_recordings(pianos, chosen.peer_files, chosen.peer_seconds, chosen.peers)
+
+    measurable: dict[str, Callable[[], Part] | None] = {
+        "points": lambda: measures.points(desk, pianos, live),
+        "whole": (lambda: measures.points(desk, pianos, whole)) if whole else None,
+        "false": lambda: measures.false_notes(load_recordings(chosen.data, "drums"), live),
+        "disturbances": lambda: measures.disturbances(
+            desk, spread(pianos, chosen.disturbed_files), disturbed, chosen.rir
+        ),
+        "repeats": (lambda: measures.repeats(live, chosen.instruments)) if chosen.instruments else None,
+        "peers": (lambda: beside_peers(pianos, with_slow=False)) if chosen.peers else None,
+        "beginnings": (lambda: beside_peers(beginnings(), with_slow=True)) if chosen.peers else None,
+        "solo": (lambda: beside_peers(load_recordings(chosen.data, "solo voice"), True)) if chosen.peers else None,
+        "speed": lambda: measures.speed(shortest(pianos), [*live, *whole], chosen.peers),
+    }
+    if impossible := [name for name in chosen.only or () if not measurable[name]]:
+        raise ValueError(f"the part {impossible[0]!r} needs an option that was not given; see --help")
+    return {name: measurable[name] for name in PARTS if measurable[name] and name in (chosen.only or PARTS)}
+
+
+def publish(kept: dict[str, Part]) -> None:
+    """Tables into RESULTS.md, the curve into its picture."""
+    for name, table in report.tables(kept).items():
+        results.put(results.RESULTS, f"notes: {name}", table)
+    if "beginnings" in kept:
+        draw(kept["beginnings"], CURVE)
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """As it was typed, folders by their last name alone."""
+    short = [Path(argument).name if "/" in argument else argument for argument in arguments]
+    return f"python -m benchmarks.accuracy_notes {' '.join(short)}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,116 @@
+"""What is measured of the notes, part by part; each part is JSON values that note_report turns into tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.disturb import CONDITIONS, IN_A_ROOM
+from benchmarks.note_jobs import Desk, Job, Listener
+from benchmarks.note_scores import Take
+from benchmarks.note_summary import Counted, count, summary
+from benchmarks.noteless import SAMPLE_RATE, noise, silence, speech
+from benchmarks.peers.ask import Peer, PeerError, ask
+from benchmarks.peers.table import PEERS
+from benchmarks.recordings import Recording
+from benchmarks.repeated import repeated_notes
+
+Part = dict[str, Any]
+COLUMNS = slice(0, 5)  # of a peer's events: those a take has
+
+
+def points(desk: Desk, pianos: Sequence[Recording], listeners: Sequence[Listener]) -> Part:
+    """Every listener on every recording."""
+    jobs = {listener.point: [Job(piano, listener) for piano in pianos] for listener in listeners}
+    desk.counted(job for several in jobs.values() for job in several)
+    return {"points": {point: summary(desk.counted(several)) for point, several in jobs.items()}}
+
+
+def disturbances(desk: Desk, pianos: Sequence[Recording], listeners: Sequence[Listener], room: Path | None) -> Part:
+    """The same recordings under each condition."""
+    conditions = [condition for condition in CONDITIONS if room or condition != IN_A_ROOM]
+    jobs = {
+        condition: {
+            listener.point: [Job(piano, listener, condition, room) for piano in pianos] for listener in listeners
+        }
+        for condition in conditions
+    }
+    desk.counted(job for row in jobs.values() for several in row.values() for job in several)
+    return {
+        "recordings": [piano.name for piano in pianos],
+        "room": room.stem if room else "",
+        "points": {
+            condition: {point: summary(desk.counted(several)) for point, several in row.items()}
+            for condition, row in jobs.items()
+        },
+    }
+
+
+def false_notes(drums: Sequence[Recording], listeners: Sequence[Listener]) -> Part:
+    """Notes a minute, where nobody plays a note."""
+    materials: dict[str, list[Path | tuple[np.ndarray, int]]] = {
+        name: [(samples, SAMPLE_RATE)] for name, samples in (speech() | noise() | silence()).items()
+    }
+    materials[f"drums alone ({len(drums)} real takes)"] = [take.audio for take in drums]
+    rows: Part = {}
+    for name, sounds in materials.items():
+        rows[name] = {"a_minute": {}}
+        for listener in listeners:
+            heard = [listener.hear(sound) for sound in sounds]
+            seconds = rows[name]["seconds"] = sum(one.seconds for one in heard)
+            rows[name]["a_minute"][listener.point] = 60 * sum(len(one.notes) for one in heard) / seconds
+    return {"rows": rows}
+
+
+def repeats(listeners: Sequence[Listener], instruments: Path) -> Part:
+    """Re-strikes of a piano that no model was trained on, played dry."""
+    playing, piano = repeated_notes(instruments)
+    rows = {}
+    for listener in listeners:
+        heard = listener.hear((playing.samples, playing.sample_rate))
+        rows[listener.point] = summary([count(Take(piano, "", 0.0, heard.seconds, playing.played, heard.notes))])
+    return {"instrument": piano, "points": rows}
+
+
+def beside_peers(
+    desk: Desk, recordings: Sequence[Recording], listeners: Sequence[Listener], envs: Path, with_slow: bool = True
+) -> Part:
+    """Everybody on the same recordings, which are of one kind."""
+    rivals = [peer for peer in PEERS if recordings[0].kind in peer.kinds and (with_slow or not peer.is_slow)]
+    rows, failed = {}, []
+    for peer in rivals:
+        try:
+            heard = summary([_of_peer(peer, recording, envs) for recording in recordings])
+            rows[peer.name] = {**heard, "is_live": peer.is_live, "algorithmic_ms": peer.look_ahead_ms}
+        except PeerError as error:
+            failed.append(str(error))
+    for listener in listeners:
+        heard = summary(desk.counted(Job(recording, listener) for recording in recordings))
+        latency = {"is_live": bool(listener.look_ahead_ms), "algorithmic_ms": listener.look_ahead_ms or None}
+        rows[listener.name] = {**heard, **latency}
+    return {"recordings": [recording.name for recording in recordings], "rows": rows, "failed": failed}
+
+
+def _of_peer(peer: Peer, recording: Recording, envs: Path) -> Counted:
+    answer = ask(peer, recording.audio, envs)
+    shift, heard = recording.shift_seconds, answer.events[:, COLUMNS]
+    take = Take(recording.name, recording.mic, shift, answer.sound_seconds, recording.played, heard)
+    return count(take, answer.cpu_seconds)
+
+
+def speed(recording: Recording, listeners: Sequence[Listener], envs: Path | None) -> Part:
+    """CPU seconds a second of sound, everybody one after another on the same recording, start-up left out."""
+    costs, failed = {}, []
+    for listener in listeners:
+        heard = listener.hear(recording.audio)
+        costs[listener.name] = heard.cpu_seconds / heard.seconds
+    for peer in PEERS if envs else ():
+        try:
+            answer = ask(peer, recording.audio, envs, afresh=True)
+            costs[peer.name] = answer.cpu_seconds / answer.sound_seconds
+        except PeerError as error:
+            failed.append(str(error))
+    return {"recording": recording.name, "cpu_seconds_a_second": costs, "failed": failed}

@@ -1,0 +1,62 @@
+"""Where measurements are kept: numbers in a JSON file, tables between markers in RESULTS.md.
+
+A part of RESULTS.md that a program writes stands between `<!-- NAME -->` and `<!-- end of NAME -->`; whatever stands
+outside is people's and stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "RESULTS.md"
+
+
+def put(path: Path, name: str, text: str) -> None:
+    """Replace what stands between the markers of `name`; a document without them gets them at its end."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    document = path.read_text(encoding="utf-8") if path.exists() else ""
+    block = f"{begin}\n{text.strip()}\n{end}"
+    if begin in document and end in document:
+        before, rest = document.split(begin, 1)
+        document = before + block + rest.split(end, 1)[1]
+    else:
+        document = f"{document.rstrip()}\n\n{block}\n".lstrip()
+    _replace(path, document)
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Parts by name; empty where nothing was measured yet."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def save(path: Path, parts: dict[str, Any]) -> None:
+    _replace(path, json.dumps(parts, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def rounded(value: Any) -> Any:
+    """Four decimals are more than is measured; what is not a number is null."""
+    if isinstance(value, dict):
+        return {str(key): rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(part) for part in value]
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
