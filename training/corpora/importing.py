@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,18 @@ import soundfile
 from engine.features.resample import resample
 from training.corpora.corpus import LEFT_OUT, SPLITS, Corpus, Recording
 from training.corpora.guitarset import GUITARSET
-from training.corpora.listening import heard_velocities, label_delay_seconds
+from training.corpora.listening import delay_seconds, heard_velocities, rises_at_lags
 from training.corpora.maestro import MAESTRO
 from training.corpora.maps import MAPS
 from training.data import terms
 from training.notes_features import NOTES_FEATURES
-from training.render.scores import KEY_UP, OFFSET, ONSET, PITCH, VELOCITY, Performance, sounding
+from training.render.scores import OFFSET, ONSET, PITCH, VELOCITY, Performance, sounding
 from training.shards import check_same, count_split, heard, make_all, write_manifest, write_shard
 
 CORPORA = {corpus.kind: corpus for corpus in (MAESTRO, MAPS, GUITARSET)}
 SHARD_SECONDS = 60.0
 BLOCK_FRAMES = 1 << 20
+PROBED_RECORDINGS, PROBED_SECONDS = 9, 120.0  # of each instrument, for how late its microphone hears
 
 
 class Labelled(NamedTuple):
@@ -31,7 +33,6 @@ class Labelled(NamedTuple):
 
     notes: np.ndarray  # float64 [n, 4]: onset and offset in seconds, pitch, velocity
     pedal: np.ndarray  # float64 [m, 2]
-    delay_seconds: float  # by which both were moved
 
 
 def import_corpus(
@@ -53,9 +54,10 @@ def import_corpus(
     for split in SPLITS:
         (out / split).mkdir(parents=True, exist_ok=True)
     used = [recording for recording in recordings if recording.split != LEFT_OUT]
+    about["label_delay_seconds"] = delays_seconds(out, corpus, used)
     jobs = [(one,) for split in SPLITS for one in used if one.split == split and not all_there(shard_paths(out, one))]
     describe(out, corpus, recordings, about)
-    make_all(convert, jobs, workers, start_worker, (out, corpus.kind), progress)
+    make_all(convert, jobs, workers, start_worker, (out, corpus.kind, about["label_delay_seconds"]), progress)
     return describe(out, corpus, recordings, about)
 
 
@@ -86,7 +88,8 @@ def describe(out: Path, corpus: Corpus, recordings: list[Recording], about: dict
 
 def shard_paths(out: Path, recording: Recording) -> list[Path]:
     """One for about every SHARD_SECONDS of the recording."""
-    count = max(1, round(soundfile.info(recording.audio).duration / SHARD_SECONDS))
+    with opened(recording.audio) as file:
+        count = max(1, round(file.frames / file.samplerate / SHARD_SECONDS))
     return [out / recording.split / f"{recording.audio.stem}_{number:03d}.npz" for number in range(count)]
 
 
@@ -94,24 +97,41 @@ def all_there(paths: list[Path]) -> bool:
     return all(path.exists() for path in paths)
 
 
+def delays_seconds(out: Path, corpus: Corpus, recordings: list[Recording]) -> dict[str, float]:
+    """By how much the sound of each instrument, at its microphone, lags behind the labels.
+
+    From a few recordings together, as one alone may not tell; what the manifest of `out` says already stays.
+    """
+    manifest = out / "manifest.json"
+    known = json.loads(manifest.read_text())["label_delay_seconds"] if manifest.exists() else {}
+    for instrument in sorted({one.instrument for one in recordings} - set(known)):
+        rises = []
+        for recording in [one for one in recordings if one.instrument == instrument][:PROBED_RECORDINGS]:
+            samples, onsets = read_audio(recording.audio, PROBED_SECONDS), corpus.read(recording).keys[:, 0]
+            rises.append(rises_at_lags(samples, NOTES_FEATURES.sample_rate, onsets))
+        known[instrument] = delay_seconds(np.concatenate(rises))
+    return known
+
+
 @dataclass
 class Worker:
     out: Path
     corpus: Corpus
+    delays_seconds: dict[str, float]  # by instrument
 
 
 WORKER: list[Worker] = []  # one per process, put there by start_worker
 
 
-def start_worker(out: Path, kind: str) -> None:
-    WORKER[:] = [Worker(out, CORPORA[kind])]
+def start_worker(out: Path, kind: str, delays: dict[str, float]) -> None:
+    WORKER[:] = [Worker(out, CORPORA[kind], delays)]
 
 
 def convert(recording: Recording) -> None:
     """Hear a whole recording, so that no shard begins in artificial silence, and write its shards."""
     (worker,) = WORKER
     samples = read_audio(recording.audio)
-    labelled = label(samples, worker.corpus.read(recording))
+    labelled = label(samples, worker.corpus.read(recording), worker.delays_seconds[recording.instrument])
     features = heard(samples, str(recording.audio))
     origin = {
         "collection": worker.corpus.kind,
@@ -119,7 +139,6 @@ def convert(recording: Recording) -> None:
         "instrument": recording.instrument,
         "room": "",
         "recording": recording.audio.stem,
-        "label_delay_seconds": labelled.delay_seconds,
     }
     paths = shard_paths(worker.out, recording)
     bounds = np.linspace(0, len(features), len(paths) + 1).astype(int)
@@ -129,16 +148,14 @@ def convert(recording: Recording) -> None:
         write_shard(path, features[first:end], notes, pedal, origin)
 
 
-def label(samples: np.ndarray, performance: Performance) -> Labelled:
+def label(samples: np.ndarray, performance: Performance, late_seconds: float) -> Labelled:
     """Notes that end as the damper falls, moved to where the sound begins; velocities heard where not told."""
-    rate = NOTES_FEATURES.sample_rate
-    delay = label_delay_seconds(samples, rate, performance.keys[:, 0])
     notes = sounding(performance)
-    notes[:, [ONSET, OFFSET, KEY_UP]] += delay
+    notes[:, [ONSET, OFFSET]] += late_seconds
     unknown = notes[:, VELOCITY] <= 0
     if unknown.any():
-        notes[unknown, VELOCITY] = heard_velocities(samples, rate, notes[:, ONSET])[unknown]
-    return Labelled(notes[:, [ONSET, OFFSET, PITCH, VELOCITY]], performance.pedal + delay, delay)
+        notes[unknown, VELOCITY] = heard_velocities(samples, NOTES_FEATURES.sample_rate, notes[:, ONSET])[unknown]
+    return Labelled(notes[:, [ONSET, OFFSET, PITCH, VELOCITY]], performance.pedal + late_seconds)
 
 
 def part(labelled: Labelled, begin: float, until: float) -> tuple[np.ndarray, np.ndarray]:
@@ -150,9 +167,18 @@ def part(labelled: Labelled, begin: float, until: float) -> tuple[np.ndarray, np
     return notes, np.clip(pedal[(pedal[:, 1] > 0.0) & (pedal[:, 0] < length)], 0.0, length)
 
 
-def read_audio(path: Path) -> np.ndarray:
-    """float32 mono at the features' rate, resampled as live input is."""
-    with soundfile.SoundFile(path) as file:
-        blocks = [block.mean(axis=1) for block in file.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True)]
+def read_audio(path: Path, seconds: float | None = None) -> np.ndarray:
+    """float32 mono at the features' rate, resampled as live input is; all of it or the first `seconds`."""
+    with opened(path) as file:
+        frames = -1 if seconds is None else int(seconds * file.samplerate)
+        blocks = file.blocks(BLOCK_FRAMES, frames=frames, dtype="float32", always_2d=True)
+        blocks = [block.mean(axis=1) for block in blocks]
         mono = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
         return resample(mono, file.samplerate, NOTES_FEATURES.sample_rate)
+
+
+def opened(path: Path) -> soundfile.SoundFile:
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.SoundFileError as error:
+        raise ValueError(f"{path} is not audio that can be read: {error}") from error

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 STEP_SECONDS = 0.001
-EARLIEST_SECONDS, LATEST_SECONDS = -0.010, 0.060  # a microphone across the hall hears 60 ms late
+LAGS = np.arange(-10, 61)  # steps: a microphone across the hall hears 60 ms late
 SIDE_STEPS = 4  # energy of so many steps before and after an instant is compared
 FLOOR_DB = -80.0  # below the loudest step
-FEWEST_ONSETS = 20  # to say anything about a recording
-CLEAR = 1.5  # times the median over lags: a rise that may be believed
+FEWEST_ONSETS = 20  # to say anything
+CLEAR = 5.0  # over the square root of the onsets: by how much more the rise must be than at most lags; noise has 3
 LOUDNESS_SECONDS = 0.04
 DB_PER_DECADE = 26.0  # of velocity, as the renderings have it in the mean
 SOFTEST = 10
@@ -24,21 +24,32 @@ def levels_db(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     return 10.0 * np.log10(energy + floor)
 
 
-def label_delay_seconds(samples: np.ndarray, sample_rate: int, onsets: np.ndarray) -> float:
-    """By how much the sound's rises lag behind `onsets` (seconds), -10 to 60 ms; 0 where that is not clear."""
+def rises_at_lags(samples: np.ndarray, sample_rate: int, onsets: np.ndarray) -> np.ndarray:
+    """How steeply the sound rises at each of LAGS after each of `onsets` (seconds): dB [n_onsets, n_lags].
+
+    Onsets too near to either end are left out.
+    """
     levels = levels_db(samples, sample_rate)
     sums = np.concatenate([[0.0], np.cumsum(levels)])
     at = np.arange(SIDE_STEPS, len(levels) - SIDE_STEPS)
     after, before = sums[at + SIDE_STEPS] - sums[at], sums[at] - sums[at - SIDE_STEPS]
-    rises = np.maximum(after - before, 0.0) / SIDE_STEPS  # dB; of instant SIDE_STEPS + index
-    lags = np.arange(round(EARLIEST_SECONDS / STEP_SECONDS), round(LATEST_SECONDS / STEP_SECONDS) + 1)
+    rises = np.maximum(after - before, 0.0) / SIDE_STEPS  # of instant SIDE_STEPS + index
     index = np.round(np.asarray(onsets) / STEP_SECONDS).astype(np.int64) - SIDE_STEPS
-    index = index[(index + lags[0] >= 0) & (index + lags[-1] < len(rises))]
-    if len(index) < FEWEST_ONSETS:
+    index = index[(index + LAGS[0] >= 0) & (index + LAGS[-1] < len(rises))]
+    return rises[index[:, None] + LAGS]
+
+
+def delay_seconds(rises: np.ndarray) -> float:
+    """By how much the sound lags behind its labels, from `rises_at_lags` of as many onsets as can be had.
+
+    -10 to 60 ms; 0 where no lag is clearly the steepest.
+    """
+    if len(rises) < FEWEST_ONSETS:
         return 0.0
-    mean = rises[index[:, None] + lags].mean(axis=0)
+    mean = rises.mean(axis=0)
     best = int(mean.argmax())
-    return float(lags[best] * STEP_SECONDS) if mean[best] > CLEAR * np.median(mean) else 0.0
+    is_clear = mean[best] > (1.0 + CLEAR / np.sqrt(len(rises))) * np.median(mean)
+    return float(LAGS[best] * STEP_SECONDS) if is_clear else 0.0
 
 
 def heard_velocities(samples: np.ndarray, sample_rate: int, onsets: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 from training.corpora.corpus import Corpus, Recording
 from training.render.scores import Performance, read_midi
 
-COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename")
+COLUMNS = ("canonical_composer", "canonical_title", "split", "year", "midi_filename", "audio_filename")
 SPLIT_NAMES = {"train": "train", "validation": "valid", "test": "test"}
 
 
@@ -27,7 +27,9 @@ def find(folder: Path) -> list[Recording]:
                     raise ValueError(f"{table} has the split {row['split']!r}; allowed are {', '.join(SPLIT_NAMES)}")
                 if audio.is_file() and labels.is_file():
                     piece = f"{row['canonical_composer']}: {row['canonical_title']}"
-                    recordings.append(Recording(audio, labels, piece, SPLIT_NAMES[row["split"]], "disklavier"))
+                    recordings.append(
+                        Recording(audio, labels, piece, SPLIT_NAMES[row["split"]], f"disklavier_{row['year']}")
+                    )
     return recordings
 
 

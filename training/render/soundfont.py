@@ -22,7 +22,7 @@ VELOCITIES = (24, 44, 62, 80, 98, 118)
 HELD_SECONDS, APART_SECONDS = 10.0, 11.0
 
 
-def render_soundfont(soundfont: Path, program: int, out: Path) -> int:
+def render_soundfont(soundfont: Path, program: int, out: Path, velocities: Sequence[int] = VELOCITIES) -> int:
     """Write `out`/nPPPvVVV.flac (MIDI pitch and velocity), reverb and chorus off; how many there are.
 
     ValueError where fluidsynth or the SoundFont is missing, or fluidsynth fails.
@@ -33,7 +33,7 @@ def render_soundfont(soundfont: Path, program: int, out: Path) -> int:
         raise ValueError(f"there is no SoundFont at {soundfont}; Debian's fluid-soundfont-gm has one")
     out.mkdir(parents=True, exist_ok=True)
     pitches = range(LOWEST_PITCH, HIGHEST_PITCH + 1, EVERY_SEMITONES)
-    for velocity in VELOCITIES:
+    for velocity in velocities:
         with tempfile.TemporaryDirectory() as scratch:
             score, sound = Path(scratch) / "score.mid", Path(scratch) / "sound.wav"
             one_by_one(pitches, velocity, program).save(score)
@@ -48,7 +48,7 @@ def render_soundfont(soundfont: Path, program: int, out: Path) -> int:
             begin = int(index * APART_SECONDS * SAMPLE_RATE)
             note = samples[begin : begin + int(HELD_SECONDS * SAMPLE_RATE)].mean(axis=1)
             soundfile.write(out / f"n{pitch:03d}v{velocity:03d}.flac", note, SAMPLE_RATE, subtype="PCM_24")
-    return len(VELOCITIES) * len(pitches)
+    return len(velocities) * len(pitches)
 
 
 def one_by_one(pitches: Sequence[int], velocity: int, program: int) -> mido.MidiFile:
