@@ -51,7 +51,7 @@ _PITCH = np.dtype(
 
 @dataclass(frozen=True)
 class NoteDecoderOptions:
-    """Chosen on validation renderings and kept in the model's card, for each row. Thresholds are activations, 0 to 1."""
+    """Chosen on validation renderings and kept in the model's card, row by row. Thresholds are activations, 0 to 1."""
 
     onset_threshold: float = 0.5
     companion_threshold: float = 0.4  # for a peak within two frames of one above onset_threshold
@@ -70,12 +70,13 @@ class NoteDecoderOptions:
         for name in _ACTIVATIONS:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
-        for low, high, why in (
-            ("companion_threshold", "onset_threshold", "the weaker notes of a chord must not need more than the strongest"),
-            ("pedal_off", "pedal_on", "a pedal must not rise before it has fallen"),
-        ):
-            if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"{low} is {getattr(self, low)}, above {high} {getattr(self, high)}; {why}")
+        if self.companion_threshold > self.onset_threshold:
+            raise ValueError(
+                f"companion_threshold is {self.companion_threshold}, above onset_threshold {self.onset_threshold}; "
+                "the weaker notes of a chord must not need more than the strongest"
+            )
+        if self.pedal_off > self.pedal_on:
+            raise ValueError(f"pedal_off is {self.pedal_off}; it must not lie above pedal_on, which is {self.pedal_on}")
         if self.off_frames < 1 or self.refractory_frames < 1 or self.longest_seconds <= 0:
             raise ValueError("off_frames, refractory_frames and longest_seconds must be above 0")
 
@@ -143,7 +144,7 @@ class NoteDecoder:
         self._strong[...] = _SILENT
         for name in _PITCH.names[1:]:
             self._pitches[name] = _SILENT
-        self._pitches["next"] = first_frame - 1  # an attack in the very first frame may be seen one early
+        self._pitches["next"] = self._first = first_frame - 1  # an attack in the first frame may be seen one early
         self._pitches["judged"] = first_frame - 2
         self._pitches["ended_at"] = self._pitches["faded"] = 0
         self._frame = first_frame
@@ -174,7 +175,7 @@ class NoteDecoder:
         rows = self._checked(row_of_pitch)
         moved = rows != self._pitches["row"]
         # What is judged again: a row sees an onset within the refractory time of where another does.
-        resumed = self._pitches["judged"] + 2 - self._rows["refractory"][rows]
+        resumed = np.maximum(self._pitches["judged"] + 2 - self._rows["refractory"][rows], self._first)
         self._pitches["next"][moved] = np.minimum(self._pitches["next"], resumed)[moved]
         self._pitches["faded"][moved] = 0
         self._pitches["row"] = rows
@@ -282,7 +283,8 @@ def _judge(t, p, pitch, row, past, strong, changes, n_changes):
             changes[n_changes, 3] = changes[n_changes, 4] = 0.0
             n_changes += 1
     if struck:
-        pitch.since, pitch.faded, pitch.last_onset, pitch.began_at = t, 0, t + row.bias, began_at
+        pitch.since, pitch.faded, pitch.began_at = t, 0, began_at
+        pitch.last_onset = max(t + row.bias, began_at - 1.0)  # the latter where it was held back by the note before
         changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = _ON, p, began_at
         changes[n_changes, 3], changes[n_changes, 4] = past[3, at], peak
         n_changes += 1

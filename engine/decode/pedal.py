@@ -23,7 +23,7 @@ class PedalChange(NamedTuple):
 
 
 class PedalDecoder:
-    """options, look_ahead_frames: one for each row. `row`: the one it listens to, which may be changed at any moment."""
+    """options, look_ahead_frames: one for each row. `row`: the one it listens to; may be changed at any moment."""
 
     def __init__(self, options: Sequence[NoteDecoderOptions], look_ahead_frames: Sequence[int], row: int) -> None:
         self.options, self._look_ahead_frames, self.row = tuple(options), tuple(look_ahead_frames), row

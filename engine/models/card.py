@@ -39,11 +39,11 @@ class Card:
     def __post_init__(self) -> None:
         frames = self.look_ahead_frames
         if not frames or min(frames) < 0 or list(frames) != sorted(set(frames)):
-            raise ValueError(f"look_ahead_frames is {list(frames)}; it must be a list of frames, ascending from 0 or more")
+            raise ValueError(f"look_ahead_frames is {list(frames)}; it must be a list that rises from 0 or more")
 
     @property
     def operating_points(self) -> dict[int, int]:
-        """Algorithmic latency in milliseconds -> row: the look-ahead, a frame to see a peak from behind, and the hop."""
+        """Algorithmic latency in milliseconds -> row. Look-ahead, a frame to see a peak from behind, and the hop."""
         hop_ms = 1000 * self.features.hop_samples / self.features.sample_rate
         return {round((frames + 2) * hop_ms): row for row, frames in enumerate(self.look_ahead_frames)}
 
