@@ -1,13 +1,14 @@
 """How well and how soon strikes are heard in real drum takes, alone and in the mix, through the engine that runs live.
 
-    python -m benchmarks.accuracy_strikes --data FOLDER [--threshold 0.5]
+    python -m benchmarks.accuracy_strikes --data FOLDER [--peers ENVS] [--write]
 
-FOLDER holds manifest.json, a list of files with `kind` "drums" or "drums-in-mix", `audio` and `onsets` (a
-table with a header, onset seconds first). Counted over all takes of a kind, matched as mir_eval.onset does. Drums that
-sound together have a label each, 10 to 30 ms apart: "as published" wants a strike for every one of them, "merged" takes
-labels within 30 ms for one, at their mean (as Boeck, Krebs & Schedl 2012). The delay is from the label to the last
-sample the engine needed, device and compute not counted; strikes more than 50 ms off have none. In the mix every other
-instrument's attack is counted as false, though hearing it is what the stage is for.
+FOLDER holds manifest.json, a list of files with `kind` "drums" or "drums-in-mix", `audio` and `onsets` (a table with a
+header, onset seconds first, drum second). Counted over all takes of a kind, matched as mir_eval.onset does. Drums that
+sound together have a label each, 10 to 30 ms apart: "as published" wants a strike for every one of them; "merged" takes
+labels within 30 ms for one, at their mean (as Boeck, Krebs & Schedl 2012), and so strikes, of which the first counts.
+The delay is from the label to the last sample the detector needed, device and compute not counted; strikes more than
+50 ms off have none. In the mix every other instrument's attack is counted as false: for `strike` and the peers, which
+hear any attack, that is what they are for. False strikes are counted where nobody drums: pianos, a voice, noise.
 """
 
 from __future__ import annotations
@@ -15,117 +16,175 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-import mir_eval
 import numpy as np
+import soundfile
 
 from benchmarks.circumstances import circumstances
+from benchmarks.peers.ask import PeerError, ask, can_run
+from benchmarks.peers.strike_table import STRIKE_PEERS
+from benchmarks.results import RESULTS, markdown, put
+from benchmarks.strike_scores import Tally, first_words, merged
 from engine.bridge import SessionInfo
 from engine.build import build_session
 from engine.config import Config
 from engine.events import Event, Strike
+from engine.sources.array import ArraySource
+from engine.sources.base import Source
 from engine.sources.file import FileSource
 
-TOLERANCES_SECONDS = (0.025, 0.05)
-MERGED_SECONDS = 0.03
+STAGES = ("drums", "strike")
+KINDS = ("drums", "drums-in-mix")
+WAYS = ("merged", "as published")
+LABELS = {"KD": "kick", "SD": "snare", "HH": "hat", "TT": "tom", "CY": "cymbal"}  # of MDB Drums; OT: none of these
+DRUMLESS = {"piano": 4, "solo voice": 4}  # kind in the manifest -> how many recordings are heard
+NOISE_SECONDS, NOISE_RATE, NOISE_RMS = 60.0, 16_000, 0.05
+HEAD = ("", "labels", "number", "F1 ±25 ms", "F1 ±50 ms", "precision ±25", "recall ±25", "at − label, median ms",
+        "reported − label, median ms", "p95 ms")  # fmt: skip
 
 
-@dataclass
-class Tally:
-    """Counts over all takes of one kind; hits per tolerance."""
-
-    hits: np.ndarray = field(default_factory=lambda: np.zeros(len(TOLERANCES_SECONDS), int))
-    n_heard: int = 0
-    n_labels: int = 0
-    early_ms: list[float] = field(default_factory=list)  # at_sample after the label
-    delays_ms: list[float] = field(default_factory=list)  # reported_sample after the label
-
-    def add(self, labels: np.ndarray, heard: np.ndarray) -> None:
-        """`labels` [n] seconds; `heard` [m, 2] seconds at which a strike sounded, and at which it was reported."""
-        self.n_labels += len(labels)
-        self.n_heard += len(heard)
-        for i, tolerance in enumerate(TOLERANCES_SECONDS):
-            pairs = mir_eval.util.match_events(labels, heard[:, 0], tolerance)
-            self.hits[i] += len(pairs)
-        for label, strike in pairs:
-            at, reported = heard[strike] - labels[label]
-            self.early_ms.append(1000 * at)
-            self.delays_ms.append(1000 * reported)
-
-    def row(self) -> list[str]:
-        scores = [f"{2 * hits / max(1, self.n_heard + self.n_labels):.3f}" for hits in self.hits]
-        precision, recall = self.hits[-1] / max(1, self.n_heard), self.hits[-1] / max(1, self.n_labels)
-        delays = [f"{np.percentile(self.delays_ms, q):.1f}" for q in (50, 95)] if self.delays_ms else ["", ""]
-        offset = f"{np.median(self.early_ms):.1f}" if self.early_ms else ""
-        return [str(self.n_labels), *scores, f"{precision:.3f}", f"{recall:.3f}", offset, *delays]
+@dataclass(frozen=True)
+class Take:
+    audio: Path
+    kind: str
+    labels: np.ndarray  # [n] seconds, sorted
+    drums: np.ndarray  # [n] names as in the table
 
 
 class Collector:
-    """A bridge that keeps when each strike sounded and when it was reported, in seconds."""
+    """A bridge that keeps when each strike sounded and was reported, in seconds, and its drum."""
 
     def __init__(self) -> None:
-        self.strikes: list[tuple[float, float]] = []
+        self.strikes: list[tuple[float, float, str]] = []
 
     def open(self, session: SessionInfo) -> None:
         self._rate = session.sample_rate
 
     def send(self, event: Event) -> None:
         if isinstance(event, Strike):
-            self.strikes.append((event.at_sample / self._rate, event.reported_sample / self._rate))
+            self.strikes.append((event.at_sample / self._rate, event.reported_sample / self._rate, event.drum))
 
     def tick(self) -> None: ...
 
     def close(self) -> None: ...
 
 
-def listen(path: Path, threshold: float) -> np.ndarray:
-    """[n, 2]: when each strike in the file sounded, and when it was reported; seconds, in order."""
-    tables = {"source": [{"name": "drums", "chain": ["strike"], "strike": {"threshold": threshold}}]}
+def listen(source: Source, stage: str, options: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+    """[n, 2]: when each strike sounded, and when it was reported, seconds, in order; and the names of the drums."""
+    tables = {"source": [{"name": "heard", "chain": [stage], stage: options}]}
     collector = Collector()
-    build_session(Config.from_dict(tables), FileSource(path), [("collector", collector)]).run()
-    return np.array(sorted(collector.strikes), np.float64).reshape(-1, 2)
+    build_session(Config.from_dict(tables), source, [("collector", collector)]).run()
+    strikes = sorted(collector.strikes)
+    return np.array([strike[:2] for strike in strikes], np.float64).reshape(-1, 2), np.array([s[2] for s in strikes])
 
 
-def merged(labels: np.ndarray) -> np.ndarray:
-    """Labels (sorted seconds) within MERGED_SECONDS of the first of their group become one, at the group's mean."""
-    groups: list[list[float]] = []
-    for label in labels:
-        if groups and label - groups[-1][0] <= MERGED_SECONDS + 1e-9:
-            groups[-1].append(label)
-        else:
-            groups.append([label])
-    return np.array([np.mean(group) for group in groups])
+def read_takes(folder: Path, kinds: Iterable[str]) -> list[Take]:
+    takes = []
+    for entry in json.loads((folder / "manifest.json").read_text()):
+        if entry["kind"] in kinds:
+            table = np.loadtxt(folder / entry["onsets"], skiprows=1, dtype=str, ndmin=2)
+            labels = table[:, 0].astype(np.float64) + entry.get("label_shift_seconds", 0.0)
+            order = np.argsort(labels, kind="stable")
+            takes.append(Take(folder / entry["audio"], entry["kind"], labels[order], table[order, 1]))
+    if not takes:
+        raise ValueError(f"{folder}/manifest.json names no recordings of kind {' or '.join(kinds)}")
+    return takes
+
+
+def tallies_of(takes: list[Take], all_heard: dict[Path, np.ndarray]) -> dict[tuple[str, str], Tally]:
+    """By kind and way; `all_heard`: by audio file [n, 2], as `listen` gives it."""
+    tallies = {(kind, way): Tally() for kind in KINDS for way in WAYS}
+    for take in takes:
+        heard = all_heard[take.audio]
+        tallies[take.kind, "as published"].add(np.unique(take.labels), heard)
+        tallies[take.kind, "merged"].add(merged(take.labels), first_words(heard))
+    return tallies
+
+
+def drum_rows(takes: list[Take], heard: dict[Path, tuple[np.ndarray, np.ndarray]]) -> list[list[str]]:
+    """One per drum and kind: labels of that drum against strikes of its name."""
+    rows = []
+    for kind in KINDS:
+        for label, drum in LABELS.items():
+            tally = Tally()
+            for take in (take for take in takes if take.kind == kind):
+                times, drums = heard[take.audio]
+                tally.add(np.unique(take.labels[take.drums == label]), times[drums == drum])
+            rows.append([f"{kind}: {drum}", "as published", *tally.row()])
+    return rows
+
+
+def false_rows(folder: Path, stages: Iterable[str]) -> list[list[str]]:
+    """Strikes a minute where nobody drums."""
+    entries = json.loads((folder / "manifest.json").read_text())
+    rng = np.random.default_rng(1)
+    hiss = NOISE_RMS * rng.standard_normal((int(NOISE_SECONDS * NOISE_RATE), 1))
+    sounds: dict[str, list[Callable[[], Source]]] = {
+        kind: [lambda path=folder / entry["audio"]: FileSource(path) for entry in entries if entry["kind"] == kind][
+            :most
+        ]
+        for kind, most in DRUMLESS.items()
+    }
+    sounds["white noise"] = [lambda: ArraySource(hiss.astype(np.float32), NOISE_RATE)]
+    seconds = {"white noise": NOISE_SECONDS}
+    for kind, most in DRUMLESS.items():
+        paths = [folder / entry["audio"] for entry in entries if entry["kind"] == kind][:most]
+        seconds[kind] = sum(soundfile.info(path).duration for path in paths)
+    rows = []
+    for kind, sources in sounds.items():
+        if sources:
+            counts = [sum(len(listen(source(), stage, {})[0]) for source in sources) for stage in stages]
+            rows.append([kind, f"{seconds[kind]:.0f}", *(f"{60 * count / seconds[kind]:.1f}" for count in counts)])
+    return rows
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy_strikes", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
-    parser.add_argument("--threshold", type=float, default=0.5, help="of the stage, 0 to 1")
+    parser.add_argument("--stages", nargs="+", default=STAGES, choices=STAGES, help="default: both")
+    parser.add_argument("--threshold", type=float, help="of every stage, 0 to 1 (default: the stage's own)")
+    parser.add_argument("--peers", type=Path, help="folder of virtual environments; see benchmarks/peers")
+    parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
     chosen = parser.parse_args()
-    folder = chosen.data
+    options = {} if chosen.threshold is None else {"threshold": chosen.threshold}
     try:
-        takes = json.loads((folder / "manifest.json").read_text())
-        tallies = {(kind, way): Tally() for kind in ("drums", "drums-in-mix") for way in ("as published", "merged")}
-        for take in takes:
-            if (take["kind"], "merged") in tallies:
-                labels = np.unique(np.loadtxt(folder / take["onsets"], skiprows=1, usecols=0, ndmin=1))
-                labels += take.get("label_shift_seconds", 0.0)
-                heard = listen(folder / take["audio"], chosen.threshold)
-                tallies[take["kind"], "as published"].add(labels, heard)
-                tallies[take["kind"], "merged"].add(merged(labels), heard)
-    except (OSError, ValueError, KeyError) as error:
-        print(f"accuracy_strikes: {folder}: {error}", file=sys.stderr)
+        takes = read_takes(chosen.data, KINDS)
+        rows, drums = [], []
+        for stage in chosen.stages:
+            heard = {take.audio: listen(FileSource(take.audio), stage, options) for take in takes}
+            for (kind, way), tally in tallies_of(takes, {path: one[0] for path, one in heard.items()}).items():
+                rows.append([f"`{stage}`, {kind}", way, *tally.row()])
+            drums += drum_rows(takes, heard) if stage == "drums" else []
+        for peer in STRIKE_PEERS:
+            if chosen.peers and can_run(peer, chosen.peers):
+                answers = {take.audio: _strikes(ask(peer, take.audio, chosen.peers).events) for take in takes}
+                for (kind, way), tally in tallies_of(takes, answers).items():
+                    rows.append([f"{peer.name}, {kind}", way, *tally.row()])
+        false = false_rows(chosen.data, chosen.stages)
+    except (OSError, ValueError, KeyError, PeerError) as error:
+        print(f"accuracy_strikes: {chosen.data}: {error}", file=sys.stderr)
         return 1
-    print("| kind | labels | number | F1 ±25 ms | F1 ±50 ms | precision ±50 | recall ±50 | at − label, median ms "
-          "| reported − label, median ms | p95 ms |")  # fmt: skip
-    print("|---" * 10 + "|")
-    for names, tally in tallies.items():
-        print("| " + " | ".join([*names, *tally.row()]) + " |")
-    command = f"python -m benchmarks.accuracy_strikes --data {chosen.data.name} --threshold {chosen.threshold:g}"
-    print("", " · ".join(circumstances(command).values()), sep="\n")
+    flags = "".join(f" --{name} {value:g}" for name, value in options.items()) + (
+        " --peers ENVS" if chosen.peers else ""
+    )
+    command = f"python -m benchmarks.accuracy_strikes --data {chosen.data.name}{flags}"
+    tables = [markdown(HEAD, rows)]
+    tables += [markdown(("`drums`, by drum", *HEAD[1:]), drums)] if drums else []
+    tables.append(markdown(("false strikes a minute", "seconds", *(f"`{stage}`" for stage in chosen.stages)), false))
+    text = "\n\n".join([*tables, " · ".join(circumstances(command).values())])
+    print(text)
+    if chosen.write:
+        put(RESULTS, "strikes", text)
     return 0
+
+
+def _strikes(events: np.ndarray) -> np.ndarray:
+    """[n, 2] of a peer's events, whose columns are benchmarks.peers.answer's."""
+    onset, reported = 0, 4
+    return events[np.argsort(events[:, onset], kind="stable")][:, [onset, reported]]
 
 
 if __name__ == "__main__":

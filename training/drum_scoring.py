@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from mir_eval.util import match_events
 
 from engine.decode.drums import DrumDecoder, DrumDecoderOptions
 from training.drum_chunks import DrumShard
@@ -19,7 +18,7 @@ from training.render_drums.play import AUDIBLE_DB, DRUM, SECONDS
 TOLERANCE_SECONDS = 0.025
 MERGED_SECONDS = 0.03  # labels so close are one strike
 USUAL_AGE_SECONDS = 0.010  # a strike reported at the end of a frame sounded so long before, more or less
-THRESHOLDS = tuple(round(float(x), 3) for x in np.arange(0.1, 0.9, 0.08))
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 class DrumsHeard(NamedTuple):
@@ -72,17 +71,30 @@ def score(all_heard: Sequence[DrumsHeard], options: DrumDecoderOptions, drum: in
         labels = heard.shard.labels
         labels = labels if drum is None else labels[labels[:, DRUM] == drum]
         asked = merged(np.sort(labels[labels[:, AUDIBLE_DB] >= FAINT_DB, SECONDS].astype(np.float64)))
-        pairs = match_events(asked, at - USUAL_AGE_SECONDS, TOLERANCE_SECONDS)
+        pairs = matched(asked, at - USUAL_AGE_SECONDS, TOLERANCE_SECONDS)
         delays += [1000.0 * (at[strike] - asked[label]) for label, strike in pairs]
         spare = np.delete(at, [strike for _, strike in pairs]) - USUAL_AGE_SECONDS
         unasked = np.sort(labels[labels[:, AUDIBLE_DB] < FAINT_DB, SECONDS].astype(np.float64))
         n_hits += len(pairs)
-        n_found += len(at) - len(match_events(unasked, spare, TOLERANCE_SECONDS))
+        n_found += len(at) - len(matched(unasked, spare, TOLERANCE_SECONDS))
         n_labels += len(asked)
     median, late = np.percentile(delays, (50, 95)) if delays else (np.nan, np.nan)
     return DrumScore(
         2.0 * n_hits / max(1, n_found + n_labels), n_hits / max(1, n_found), n_hits / max(1, n_labels), median, late
     )
+
+
+def matched(labels: np.ndarray, found: np.ndarray, tolerance: float) -> list[tuple[int, int]]:
+    """As many pairs (label, found) within `tolerance` as there can be; both sorted. Where all windows are of one
+    length, taking the earliest that fits is as good as any matching."""
+    pairs, next_found = [], 0
+    for i, label in enumerate(labels.tolist()):
+        while next_found < len(found) and found[next_found] < label - tolerance:
+            next_found += 1
+        if next_found < len(found) and found[next_found] <= label + tolerance:
+            pairs.append((i, next_found))
+            next_found += 1
+    return pairs
 
 
 def merged(labels: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ class Knobs(RunKnobs):
     minutes: float = 25.0
     batch: int = 24
     learning_rate: float = 3e-3
-    validate_minutes: float = 4.0
+    validate_minutes: float = 8.0
     validate_shards: int = 40
     patience: int = 8
     averaging: float = 0.998
