@@ -33,8 +33,9 @@ from benchmarks import note_measures as measures
 from benchmarks import note_report as report
 from benchmarks import results
 from benchmarks.circumstances import circumstances
+from benchmarks.listen import Listener
 from benchmarks.note_curve import draw
-from benchmarks.note_jobs import Desk, Listener
+from benchmarks.note_jobs import Desk
 from benchmarks.peers.ask import chosen_recordings
 from benchmarks.recordings import Recording, beginning, load_recordings, shortest, spread
 from engine.models.card import ModelError, find_model, read_card, write_card

@@ -1,4 +1,4 @@
-"""Hears sound through the engine, by a session as `ictus transcribe` runs one, and keeps the notes."""
+"""Ictus as a listener: sound through a session, as `ictus transcribe` runs one; the notes are kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from engine.bridge import SessionInfo
 from engine.build import build_session
 from engine.config import Config
 from engine.events import Event, NoteOff, NoteOn
+from engine.sources.array import ArraySource
 from engine.sources.base import Source
+from engine.sources.file import FileSource
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,28 @@ class Collector:
         return notes[np.lexsort((notes[:, PITCH], notes[:, ONSET]))]
 
 
+@dataclass(frozen=True)
+class Listener:
+    """Ictus at one of its operating points, or with the model for whole files."""
+
+    model: str  # a name or the path of an .onnx file
+    look_ahead_ms: int  # 0: the model is one for whole files
+
+    @property
+    def point(self) -> str:
+        return f"{self.look_ahead_ms} ms" if self.look_ahead_ms else "whole file"
+
+    @property
+    def name(self) -> str:
+        return f"Ictus, {self.point}"
+
+    def hear(self, sound: Path | tuple[np.ndarray, int]) -> Heard:
+        """A file, or samples [n] and their rate."""
+        source = FileSource(sound) if isinstance(sound, Path) else ArraySource(*sound)
+        dial = {"look_ahead": self.look_ahead_ms} if self.look_ahead_ms else {}
+        return listen(source, model=self.model, **dial)
+
+
 def listen(source: Source, **notes_options: Any) -> Heard:
     """`notes_options`: of the stage notes, such as model and look_ahead (milliseconds)."""
     tables = {"source": [{"name": "piano", "chain": ["notes"]}], "stage": {"notes": notes_options}}
@@ -58,8 +82,3 @@ def listen(source: Source, **notes_options: Any) -> Heard:
     began = time.process_time()
     session.run()
     return Heard(collector.notes, session.status()["seconds"], time.process_time() - began)
-
-
-def listen_to_the_whole(path: Path, model: str) -> Heard:
-    """By the model for whole files, as `ictus transcribe --quality best` does."""
-    raise NotImplementedError

@@ -8,39 +8,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from benchmarks.disturb import UNDISTURBED, Playing, disturbed
-from benchmarks.listen import Heard, listen, listen_to_the_whole
+from benchmarks.listen import Listener
 from benchmarks.note_scores import Take
 from benchmarks.note_summary import Counted, count
 from benchmarks.recordings import Recording
-from engine.sources.array import ArraySource
-from engine.sources.file import FileSource
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Ictus at one of its operating points, or hearing whole files at once."""
-
-    model: str  # a name or the path of an .onnx file
-    look_ahead_ms: int  # 0: the model is one for whole files
-
-    @property
-    def point(self) -> str:
-        return f"{self.look_ahead_ms} ms" if self.look_ahead_ms else "whole file"
-
-    @property
-    def name(self) -> str:
-        return f"Ictus, {self.point}"
-
-    def hear(self, source: Path | tuple[np.ndarray, int]) -> Heard:
-        """A file, or samples [n] and their rate."""
-        if not self.look_ahead_ms:
-            return listen_to_the_whole(source, self.model)
-        opened = FileSource(source) if isinstance(source, Path) else ArraySource(*source)
-        return listen(opened, model=self.model, look_ahead=self.look_ahead_ms)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.disturb import CONDITIONS, IN_A_ROOM
-from benchmarks.note_jobs import Desk, Job, Listener
+from benchmarks.listen import Listener
+from benchmarks.note_jobs import Desk, Job
 from benchmarks.note_scores import Take
 from benchmarks.note_summary import Counted, count, summary
 from benchmarks.noteless import SAMPLE_RATE, noise, silence, speech
