@@ -1,4 +1,4 @@
-"""Notes and strikes as tables of comma-separated values, in seconds from the start, by onset.
+"""Notes, strikes and the pedal as tables of comma-separated values, in seconds from the start, by onset.
 
 With more than one source a last column names it.
 """
@@ -49,6 +49,25 @@ class StrikesCsvBridge(PerformanceFile):
                 strike.source,
             )
             for strike in self.performance.strikes()
+        )
+        _write_table(path, self.columns, rows, len(self.session.sources) > 1)
+
+
+class PedalCsvBridge(PerformanceFile):
+    """A row each time the sustain pedal was down. path: of the file, such as NAME.pedal.csv."""
+
+    columns = ("down_seconds", "up_seconds", "reported_at_seconds")
+
+    def write(self, path: Path) -> None:
+        rate = self.session.sample_rate
+        rows = (
+            (
+                _seconds(pedal.down_sample, rate),
+                _seconds(pedal.up_sample, rate),
+                _seconds(pedal.reported_sample, rate),
+                pedal.source,
+            )
+            for pedal in self.performance.pedals()
         )
         _write_table(path, self.columns, rows, len(self.session.sources) > 1)
 

@@ -17,11 +17,11 @@ from bridges.midi_port import MidiPort, port_names
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.bridge import BridgeError, SessionInfo
-from engine.events import AllNotesOff, Event, NoteOff, NoteOn, Strike
+from engine.events import AllNotesOff, Event, NoteOff, NoteOn, Pedal, Strike
 
 STRIKE_SECONDS = 0.06  # how long a strike's note is held: long enough for every drum machine
 POLL_SECONDS = 1.0  # between two looks whether the port is there
-_ALL_NOTES_OFF = 123  # controller, MIDI 1.0
+_SUSTAIN, _ALL_NOTES_OFF = 64, 123  # controllers, MIDI 1.0
 
 
 class MidiBridge:
@@ -33,6 +33,7 @@ class MidiBridge:
     pitch_range: lowest and highest MIDI number let through.
     strikes: None, or the key on channel 10 that every strike plays at once, such as 37 (side stick). A strike whose
         drum is known plays that drum's General MIDI key, whatever this says.
+    pedal: send the sustain pedal too, as controller 64. Notes end when they have ended, with or without it.
     """
 
     ports = staticmethod(port_names)
@@ -44,6 +45,7 @@ class MidiBridge:
         velocity_curve: Mapping[str, float] | None = None,
         pitch_range: Sequence[int] = (0, 127),
         strikes: int | None = None,
+        pedal: bool = False,
     ) -> None:
         self.channels = dict(channels or {})
         check_channels(self.channels)
@@ -53,10 +55,12 @@ class MidiBridge:
         self.velocity_curve = VelocityCurve(**(velocity_curve or {}))
         self.lowest, self.highest = pitch_range
         self.strike_key = strikes
+        self.sends_pedal = pedal
         self._plays_drums = strikes is not None
         self._port = MidiPort(port)
         self._channel_of: dict[str, int] = {}
         self._table = NoteTable()
+        self._pedals_down: set[str] = set()  # sources
         self._owed: dict[Place, None] = {}  # note-offs that are still to be sent, in order
         self._strike_ends: deque[tuple[float, Owner]] = deque()  # (monotonic seconds, whose)
         self._next_poll_seconds = 0.0
@@ -79,7 +83,10 @@ class MidiBridge:
                 owner = Owner(event.source, event.id, "strike")
                 self._begin(Place(DRUM_CHANNEL, key), owner, 127 * event.strength)
                 self._strike_ends.append((time.monotonic() + STRIKE_SECONDS, owner))
+            case Pedal() if self.sends_pedal:
+                self._press(event.source, event.is_down)
             case AllNotesOff():
+                self._pedals_down.discard(event.source)
                 self._silence(self._table.end_source(event.source))
                 self._reset_channels(self._channels_used_by(event.source))
 
@@ -95,6 +102,7 @@ class MidiBridge:
         try:
             if self._port.is_open:
                 self._silence(self._table.end_all())
+                self._pedals_down.clear()
                 self._reset_channels(self._all_channels())
         finally:
             self._port.close()
@@ -105,6 +113,18 @@ class MidiBridge:
         self._silence(self._table.note_on(place, owner))
         self._put(_message("note_on", place.channel, note=place.key, velocity=self.velocity_curve(velocity)))
 
+    def _press(self, source: str, is_down: bool) -> None:
+        if is_down and not self._port.is_open:
+            raise BridgeError(self._port.gone_message)
+        (self._pedals_down.add if is_down else self._pedals_down.discard)(source)
+        if self._port.is_open:
+            self._send_pedal(self._channel_of[source])
+
+    def _send_pedal(self, channel: int) -> None:
+        """Sources that share a channel share its pedal."""
+        is_down = any(self._channel_of[source] == channel for source in self._pedals_down)
+        self._put(_message("control_change", channel, control=_SUSTAIN, value=127 * is_down))
+
     def _silence(self, places: Iterable[Place]) -> None:
         self._owe(places)
         for place in tuple(self._owed):
@@ -114,6 +134,8 @@ class MidiBridge:
     def _reset_channels(self, channels: Iterable[int]) -> None:
         """Controller 123 for instruments that lost count; never where another source is still playing."""
         for channel in channels:
+            if self.sends_pedal:
+                self._send_pedal(channel)
             if not self._table.sounds_on(channel):
                 self._put(_message("control_change", channel, control=_ALL_NOTES_OFF, value=0))
 
@@ -132,6 +154,7 @@ class MidiBridge:
             return
         was_open = self._port.is_open
         self._port.lose()
+        self._pedals_down.clear()
         self._owe(self._table.end_all())
         if self._port.reopen():
             self._silence(())

@@ -15,11 +15,11 @@ from pathlib import Path
 from bridges.beside import written_beside
 from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key, key_of_strike
 from bridges.live_track import LiveTrack
-from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, strike_message, tick_of
+from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, pedal_message, strike_message, tick_of
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.performance import Performance
 from engine.bridge import SessionInfo
-from engine.events import AllNotesOff, Cue, Event, NoteOff, NoteOn, Strike
+from engine.events import AllNotesOff, Cue, Event, NoteOff, NoteOn, Pedal, Strike
 
 HOLD_SECONDS = 0.5  # events come out of order by less than this
 
@@ -30,10 +30,14 @@ class MidiFileBridge:
     channels: source -> channel, 1 to 16; sources not named get the free ones in order, channel 10 left out.
     strikes: None, or the key on channel 10 that strikes are written as, such as 37 (side stick). A strike whose drum is
         known is written as that drum's General MIDI key, whatever this says.
+    pedal: write the sustain pedal too, as controller 64.
     """
 
-    def __init__(self, path: str, channels: Mapping[str, int] | None = None, strikes: int | None = None) -> None:
+    def __init__(
+        self, path: str, channels: Mapping[str, int] | None = None, strikes: int | None = None, pedal: bool = False
+    ) -> None:
         self.path, self.channels, self.strike_key = Path(path), dict(channels or {}), strikes
+        self.writes_pedal = pedal
         check_channels(self.channels)
         check_strike_key(strikes)
         self._performance = Performance()
@@ -41,6 +45,7 @@ class MidiFileBridge:
         self._arrivals = itertools.count()
         self._table = NoteTable()  # of the live file
         self._strike_ends: dict[int, int] = {}  # key -> tick, of the strikes that sound in the live file; soonest first
+        self._pedals_down: set[str] = set()  # sources, in the live file
         self._track: LiveTrack | None = None
 
     def open(self, session: SessionInfo) -> None:
@@ -61,7 +66,9 @@ class MidiFileBridge:
         if self._track is None:
             return
         self._track.close()
-        exact = exact_file(self._performance, self._session.sample_rate, self._channel_of, self.strike_key)
+        exact = exact_file(
+            self._performance, self._session.sample_rate, self._channel_of, self.strike_key, self.writes_pedal
+        )
         with written_beside(self.path) as beside:
             exact.save(beside)
 
@@ -85,6 +92,10 @@ class MidiFileBridge:
                 self._silence(tick, self._table.note_off(Owner(event.source, event.id)))
             case AllNotesOff():
                 self._silence(tick, self._table.end_source(event.source))
+                if event.source in self._pedals_down:
+                    self._press(tick, event.source, False)
+            case Pedal() if self.writes_pedal:
+                self._press(tick, event.source, event.is_down)
             case Strike(is_new=True) if (key := key_of_strike(event.drum, self.strike_key)) is not None:
                 if key in self._strike_ends:
                     self._end_strike(key, tick)
@@ -96,6 +107,10 @@ class MidiFileBridge:
     def _silence(self, tick: int, places: Iterable[Place]) -> None:
         for place in places:
             self._track.add(tick, note_message("note_off", place).bin())
+
+    def _press(self, tick: int, source: str, is_down: bool) -> None:
+        (self._pedals_down.add if is_down else self._pedals_down.discard)(source)
+        self._track.add(tick, pedal_message(self._channel_of[source], is_down).bin())
 
     def _end_strike(self, key: int, tick: int) -> None:
         self._silence(tick, [Place(DRUM_CHANNEL, key)])

@@ -14,6 +14,7 @@ from bridges.note_table import Place
 from bridges.performance import HeardStrike, Performance
 from bridges.velocity import VelocityCurve
 
+SUSTAIN = 64  # controller, MIDI 1.0
 STRIKE_TICKS = round(0.06 * TICKS_PER_SECOND)  # how long a strike's note is held
 
 _velocity = VelocityCurve()
@@ -39,8 +40,16 @@ def strike_message(key: int, strength: float) -> Message:
     return note_message("note_on", Place(DRUM_CHANNEL, key), _velocity(127 * strength))
 
 
+def pedal_message(channel: int, is_down: bool) -> Message:
+    return Message("control_change", channel=channel - 1, control=SUSTAIN, value=127 * is_down)
+
+
 def exact_file(
-    performance: Performance, sample_rate: int, channel_of: Mapping[str, int], strike_key: int | None
+    performance: Performance,
+    sample_rate: int,
+    channel_of: Mapping[str, int],
+    strike_key: int | None,
+    writes_pedal: bool = False,
 ) -> MidiFile:
     """First a track of tempo and markers, then one per source, then the strikes that have a key."""
     file = MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
@@ -49,6 +58,8 @@ def exact_file(
     notes = without_overlaps(_written_notes(performance, sample_rate, channel_of))
     for source in channel_of:
         moments = [moment for note in notes if note.source == source for moment in _both_ends(note)]
+        if writes_pedal:
+            moments += _written_pedals(performance, source, sample_rate, channel_of[source])
         file.tracks.append(_track(MetaMessage("track_name", name=source), moments))
     struck: dict[int, list[HeardStrike]] = {}  # by key
     for strike in performance.strikes():
@@ -90,6 +101,16 @@ def _both_ends(note: WrittenNote) -> list[tuple[int, int, Message]]:
         (note.begin_tick, 1, note_message("note_on", note.place, note.velocity)),
         (note.end_tick, 0, note_message("note_off", note.place)),
     ]
+
+
+def _written_pedals(
+    performance: Performance, source: str, sample_rate: int, channel: int
+) -> Iterable[tuple[int, int, Message]]:
+    for pedal in performance.pedals():
+        if pedal.source == source:
+            down = tick_of(pedal.down_sample, sample_rate)
+            yield down, 2, pedal_message(channel, True)
+            yield max(down + 1, tick_of(pedal.up_sample, sample_rate)), 0, pedal_message(channel, False)
 
 
 def _written_strikes(strikes: Iterable[HeardStrike], sample_rate: int, key: int) -> Iterable[tuple[int, int, Message]]:

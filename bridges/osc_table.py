@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from engine.bridge import SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
-from engine.events import AllNotesOff, Cue, Event, Fault, Level, NoteOff, NoteOn, Strike
+from engine.events import AllNotesOff, Cue, Event, Fault, Level, NoteOff, NoteOn, Pedal, Strike
 
 SEND_PORT = 9000  # where the patches listen
 RECEIVE_PORT = 9001  # where we do
@@ -99,6 +99,12 @@ ROUTES = (
         (AllNotesOff,),
         "nothing of this source sounds any more, whatever was sent before",
         (_SOURCE, Argument("reason", "s", "such as `panic` or `overflow`")),
+    ),
+    Route(
+        "pedal",
+        (Pedal,),
+        "the sustain pedal goes down or comes up; how long notes sound, their ends say all the same",
+        (_SOURCE, Argument("is_down", "i", "1: down, 0: up"), _LATE, _AT),
     ),
     Route(
         "level",

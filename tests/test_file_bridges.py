@@ -13,12 +13,24 @@ from hypothesis import strategies as st
 
 from bridges import level_curve
 from bridges.beside import written_beside
-from bridges.csv_file import NotesCsvBridge, StrikesCsvBridge
+from bridges.csv_file import NotesCsvBridge, PedalCsvBridge, StrikesCsvBridge
 from bridges.level_curve import LevelCurve
 from bridges.performance import Performance
 from bridges.piano_roll import MIN_PITCHES, PianoRollBridge, pitch_name, pitches_shown
 from engine.bridge import SessionInfo
-from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Cue, Event, Level, NoteOff, NoteOn, Strike
+from engine.events import (
+    CONFIRMED,
+    RETRACTED,
+    TENTATIVE,
+    AllNotesOff,
+    Cue,
+    Event,
+    Level,
+    NoteOff,
+    NoteOn,
+    Pedal,
+    Strike,
+)
 
 RATE = 44_100
 MONO = SessionInfo(("mono",), RATE, None, lambda command: True, dict)
@@ -82,6 +94,31 @@ def test_a_strike_on_a_known_drum_is_a_row_with_its_name(tmp_path):
     assert [row[-1] for row in table] == ["drum", "snare"]
 
 
+def pedal(source: str, down: int, up: int) -> list[Event]:
+    return [Pedal(source, down, down + 441, True), Pedal(source, up, up + 441, False)]
+
+
+def test_the_pedal_is_a_row_each_time_it_was_down(tmp_path):
+    last = Pedal("mono", 3 * RATE, 4 * RATE, True)
+    path = written(PedalCsvBridge(str(tmp_path / "a.pedal.csv")), MONO, [*pedal("mono", RATE, 2 * RATE), last])
+    assert rows(path) == [
+        ["down_seconds", "up_seconds", "reported_at_seconds"],
+        ["1.000000", "2.000000", "1.010000"],
+        ["3.000000", "4.000000", "4.000000"],
+    ]
+
+
+def test_one_source_losing_its_events_lifts_its_pedal_alone():
+    performance = Performance()
+    for event in (Pedal("guitar", 10, 10, True), Pedal("bass", 20, 20, True), AllNotesOff("bass", 30, 30, "overflow")):
+        performance.hear(event)
+    performance.hear(Pedal("guitar", 50, 50, False))
+    assert [(p.source, p.down_sample, p.up_sample) for p in performance.pedals()] == [
+        ("guitar", 10, 50),
+        ("bass", 20, 30),
+    ]
+
+
 def test_more_than_one_source_are_told_apart_by_a_last_column(tmp_path):
     events = note("bass", 1, 40, 0, RATE, 441) + note("guitar", 1, 60, RATE, 2 * RATE, 2 * RATE)
     table = rows(written(NotesCsvBridge(str(tmp_path / "n.csv")), BAND, events))
@@ -90,7 +127,7 @@ def test_more_than_one_source_are_told_apart_by_a_last_column(tmp_path):
     assert [row[-1] for row in table] == ["source", "guitar"]
 
 
-@pytest.mark.parametrize("bridge", [NotesCsvBridge, StrikesCsvBridge])
+@pytest.mark.parametrize("bridge", [NotesCsvBridge, StrikesCsvBridge, PedalCsvBridge])
 def test_nothing_heard_is_a_table_of_no_rows(tmp_path, bridge):
     assert len(rows(written(bridge(tmp_path / "a.csv"), MONO, []))) == 1
 

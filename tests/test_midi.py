@@ -17,12 +17,12 @@ from bridges.midi import MidiBridge
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.bridge import BridgeError, SessionInfo
-from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Strike
+from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Pedal, Strike
 from tests.support.midi_client import MidiClient
 
 SOURCES = ("guitar", "bass")
 SESSION = SessionInfo(SOURCES, 48_000, None, lambda command: True, dict)
-ALL_NOTES_OFF = 123
+SUSTAIN, ALL_NOTES_OFF = 64, 123
 
 
 def note_on(source: str, id: int, pitch: int, velocity: int = 100) -> NoteOn:
@@ -42,15 +42,17 @@ any_event = st.one_of(
     st.builds(note_on, some_source, ids, keys),
     st.builds(note_off, some_source, ids, keys),
     st.builds(strike, some_source, ids, st.sampled_from([TENTATIVE, CONFIRMED, RETRACTED]), st.booleans()),
+    st.builds(Pedal, some_source, st.just(0), st.just(0), st.booleans()),
     st.builds(AllNotesOff, some_source, st.just(0), st.just(0), st.just("panic")),
 )
 
 
 class Instrument:
-    """Hears raw MIDI; knows what it sounds, and whether it was ever told to begin what was sounding already."""
+    """Hears raw MIDI; knows what it sounds, whose pedal is down, and whether it was ever told to begin what was sounding already."""
 
     def __init__(self) -> None:
         self.sounding: set[tuple[int, int]] = set()
+        self.pedals: set[int] = set()  # channels, from 0
         self.doubled: list[tuple[int, int]] = []
         self.heard: list[tuple[int, ...]] = []
 
@@ -63,6 +65,8 @@ class Instrument:
             self.sounding.add(place)
         elif status & 0xF0 in (0x80, 0x90):
             self.sounding.discard(place)
+        elif status & 0xF0 == 0xB0 and key == SUSTAIN:
+            (self.pedals.add if velocity >= 64 else self.pedals.discard)(status & 0x0F)
 
 
 class UnreliablePort:
@@ -151,19 +155,20 @@ def test_a_late_note_off_does_not_end_the_note_that_took_its_place():
 @given(st.lists(any_event, max_size=80), st.booleans())
 def test_any_events_then_close_leave_an_instrument_silent_and_never_doubled(events, shared):
     instrument = Instrument()
-    bridge, _ = bridge_to(instrument, strikes=60, channels={"guitar": 1, "bass": 1} if shared else None)
+    bridge, _ = bridge_to(instrument, strikes=60, pedal=True, channels={"guitar": 1, "bass": 1} if shared else None)
     for event in events:
         bridge.send(event)
     bridge.close()
-    assert not instrument.sounding and not instrument.doubled
+    assert not instrument.sounding and not instrument.doubled and not instrument.pedals
 
 
 @given(st.lists(st.one_of(any_event, st.sampled_from(["pull", "plug", "tick"])), max_size=80))
 @example([note_on("bass", 1, 60), "pull", note_on("bass", 2, 61)])  # noticed by a send
 @example([note_on("bass", 1, 60), "pull", "tick"])  # noticed by a look
+@example([Pedal("bass", 0, 0, True), "pull", "tick"])
 def test_notes_left_by_a_pulled_cable_end_when_it_is_back(events):
     instrument = Instrument()
-    bridge, port = bridge_to(instrument, strikes=60)
+    bridge, port = bridge_to(instrument, strikes=60, pedal=True)
     for event in [*events, "plug"]:
         if isinstance(event, Event):
             quietly(bridge.send, event)
@@ -174,7 +179,24 @@ def test_notes_left_by_a_pulled_cable_end_when_it_is_back(events):
             bridge._next_poll_seconds = 0.0
             quietly(bridge.tick)
     bridge.close()
-    assert not instrument.sounding and not instrument.doubled
+    assert not instrument.sounding and not instrument.doubled and not instrument.pedals
+
+
+def test_the_pedal_is_sent_if_asked_for_and_alone_with_those_who_share_a_channel():
+    down, up = (Pedal("guitar", 0, 0, is_down) for is_down in (True, False))
+    for asked, expected in ((False, []), (True, [(0xB0, SUSTAIN, 127), (0xB0, SUSTAIN, 0)])):
+        instrument = Instrument()
+        bridge, _ = bridge_to(instrument, pedal=asked)
+        bridge.send(down)
+        bridge.send(up)
+        assert instrument.heard == expected
+    bridge, _ = bridge_to(instrument, pedal=True, channels={"guitar": 1, "bass": 1})
+    bridge.send(down)
+    bridge.send(Pedal("bass", 0, 0, True))
+    bridge.send(up)
+    assert instrument.pedals == {0}, "the bass still holds it"
+    bridge.send(AllNotesOff("bass", 0, 0, "panic"))
+    assert not instrument.pedals
 
 
 def test_panic_ends_the_notes_of_its_source_alone():

@@ -19,7 +19,7 @@ from bridges.live_track import TICKS_PER_SECOND, LiveTrack
 from bridges.midi_file import HOLD_SECONDS, MidiFileBridge
 from engine.bridge import BridgeError, SessionInfo
 from engine.clock import SampleClock
-from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Cue, Level, NoteOff, NoteOn, Strike
+from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Cue, Level, NoteOff, NoteOn, Pedal, Strike
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 48_000
@@ -144,6 +144,38 @@ def test_drums_that_are_known_are_written_under_their_own_keys_live_and_at_last(
     for found in (live, notes_of(read(bridge.path))):
         found = sorted((onset, offset, key) for onset, offset, channel, key, _ in found if channel == 10)
         assert found == [pytest.approx(note, abs=TICK_SECONDS) for note in expected]
+
+
+def pedals_of(file: mido.MidiFile) -> list[tuple[float, int, int]]:
+    """(seconds, channel from 1, value)"""
+    seconds, found = 0.0, []
+    for message in file:
+        seconds += message.time
+        if message.type == "control_change":
+            assert message.control == 64
+            found.append((round(seconds, 2), message.channel + 1, message.value))
+    return found
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_pedal_is_written_if_asked_for_live_and_at_last_and_comes_up(tmp_path, asked):
+    bridge = opened(tmp_path / "take.mid", pedal=asked)
+    for source, at, is_down in (("guitar", 0.5, True), ("bass", 0.6, True), ("guitar", 0.9, False)):
+        bridge.send(Pedal(source, round(at * RATE), round(at * RATE), is_down))
+    bridge.send(AllNotesOff("bass", RATE, RATE, "overflow"))
+    bridge.send(Pedal("bass", round(1.2 * RATE), 2 * RATE, True))
+    expected = [(0.5, 1, 127), (0.6, 2, 127), (0.9, 1, 0), (1.0, 2, 0), (1.2, 2, 127)] if asked else []
+    assert pedals_of(read(bridge.path)) == expected
+    bridge.close()
+    assert pedals_of(read(bridge.path)) == expected + [(2.0, 2, 0)] * asked
+
+
+def test_a_pedal_that_was_down_for_no_time_is_up(tmp_path):
+    bridge = opened(tmp_path / "take.mid", pedal=True)
+    for is_down in (True, False):
+        bridge.send(Pedal("guitar", RATE, RATE, is_down))
+    bridge.close()
+    assert [value for *_, value in pedals_of(read(bridge.path))] == [127, 0]
 
 
 def test_notes_lost_or_never_ended_still_end(tmp_path):

@@ -23,7 +23,7 @@ from bridges.osc_packet import decode
 from bridges.osc_table import COMMANDS, KINDS, ROUTES
 from engine.bridge import BridgeError, SessionInfo
 from engine.clock import SampleClock
-from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
+from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Pedal, Strike
 
 RATE = 48_000
 STATUS = {"load": 0.25, "xruns": 3.0}
@@ -32,6 +32,7 @@ ONE_OF_EACH = {
     "strike": Strike("guitar", 480, 960, 7, TENTATIVE, 0.5, 0.75),
     "note": NoteOn("guitar", 480, 960, 3, 64, 101, 0.5, 7),
     "notes/off": AllNotesOff("bass", 0, 0, "panic"),
+    "pedal": Pedal("guitar", 480, 960, True),
     "level": Level("guitar", 0, 0, -20.5, -10),
     "cue": Cue("", 2**31 + 5, 2**31 + 485, "chorus"),  # 12 hours in: more than an int32 holds
     "fault": Fault("", 0, 0, "stage notes", "it broke"),
@@ -89,15 +90,18 @@ def test_every_event_arrives_as_the_table_says(ear, opened):
         bridge.send(event)
     bridge.send(NoteOff("guitar", 4800, 9600, 3, 64, 480))
     bridge.send(replace(ONE_OF_EACH["strike"], drum="snare"))
+    bridge.send(Pedal("guitar", 4800, 9600, False))
     assert ear.messages() == [
         ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7, 480, "any"),
         ("/ictus/note", "guitar", 64, 101, 0.5, 10.0, 3, 7, 480),
         ("/ictus/notes/off", "bass", "panic"),
+        ("/ictus/pedal", "guitar", 1, 10.0, 480),
         ("/ictus/level", "guitar", -20.5, -10.0),
         ("/ictus/cue", "session", "chorus", 10.0, 5),
         ("/ictus/fault", "session", "stage notes", "it broke"),
         ("/ictus/note", "guitar", 64, 0, 0.0, 100.0, 3, 0, 4800),
         ("/ictus/strike", "guitar", "tentative", 0.5, 0.75, 10.0, 7, 480, "snare"),
+        ("/ictus/pedal", "guitar", 0, 100.0, 4800),
     ]
 
 

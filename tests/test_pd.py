@@ -18,7 +18,7 @@ from bridges.osc_packet import decode
 from bridges.osc_table import COMMANDS, KINDS, RECEIVE_PORT, ROUTES, SEND_PORT
 from engine.bridge import SessionInfo
 from engine.commands import Mute, NameCue, Panic, SetOption, Start, Stop
-from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Strike
+from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Pedal, Strike
 from engine.session import Session
 from tests.support.pd import DEADLINE_SECONDS, PureData, free_port
 
@@ -55,6 +55,7 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
         NoteOff("guitar", 0, 480, 1, 60, 0),
         AllNotesOff("bass", 0, 0, "panic"),
         Fault("", 0, 0, "stage notes", "it broke"),
+        Pedal("bass", 0, 480, True),
     ):
         bridge.send(event)
     bridge.tick()
@@ -76,6 +77,7 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
         "ictus: notes off bass panic",
         "ictus-row-2: off",
         "ictus: fault session stage\\ notes it\\ broke",
+        "ictus: pedal bass 1 10 0",
         "ictus status: load 0.25",
         "ictus status: late_p50_ms 4.5",
         "ictus status: xruns 2",
@@ -173,7 +175,7 @@ def test_what_the_max_patch_takes_apart_has_the_tables_arguments(max_patch):
     """Each `unpack` behind an address or a kind takes the arguments that follow, by type."""
     types = {"s": "s", "i": "0", "f": "0."}
     taken = {tuple(words) for words in texts(max_patch, "unpack")}
-    after = {"note": 1, "level": 1, "strike": 2, "cue": 0, "fault": 0}  # arguments routed by before
+    after = {"note": 1, "level": 1, "strike": 2, "cue": 0, "fault": 0, "pedal": 0}  # arguments routed by before
     for route in ROUTES:
         if route.kind in after:
             arguments = tuple(types[argument.tag] for argument in route.arguments[after[route.kind] :])
