@@ -31,9 +31,9 @@ class Toy:
             self.frame[k : k + n_frames - jitter[row], row, p] = 0.9
         return self
 
-    def hear(self, turns, **options):
+    def hear(self, turns, waits=(1, 1, 1, 1), **options):
         """`turns`: frame -> row, or [88] rows. Every change with the frame at which it was known."""
-        decoder = dial(turns.get(0, EARLY), **options)
+        decoder = dial(turns.get(0, EARLY), waits, **options)
         heard = []
         for k in range(len(self.onset)):
             if k in turns:
@@ -43,9 +43,10 @@ class Toy:
         return heard
 
 
-def dial(rows=EARLY, **options):
+def dial(rows=EARLY, waits=(1, 1, 1, 1), **options):
     options = {"refractory_frames": REFRACTORY, **options}
-    return NoteDecoder([NoteDecoderOptions(**options)] * 4, LOOK_AHEAD, FRAMES_PER_SECOND, rows)
+    of_rows = [NoteDecoderOptions(peak_frames=wait, **options) for wait in waits]
+    return NoteDecoder(of_rows, LOOK_AHEAD, FRAMES_PER_SECOND, rows)
 
 
 def rows_of(row, bass_row, bass_below):
@@ -61,6 +62,17 @@ def test_each_row_is_heard_as_late_as_it_speaks_and_says_when_it_was(row):
     (on, off) = Toy().play(60, 50, n_frames=20).hear({0: row})
     assert ons([on]) == [(50 + LOOK_AHEAD[row] + 1, 60, 50.5)]
     assert off[1].at_frame == pytest.approx(70, abs=1) and off[0] == on[0] + 22
+
+
+@pytest.mark.parametrize("row", range(4))
+def test_a_row_in_a_hurry_reports_the_rise_a_frame_before_the_peak_is_seen_to_fall(row):
+    toy = Toy().play(60, 50, n_frames=20)
+    (on, _) = toy.hear({0: row}, waits=(0, 0, 0, 0))
+    assert ons([on]) == [(50 + LOOK_AHEAD[row], 60, pytest.approx(50.5, abs=0.51))]
+    toy.onset *= 2.0  # so clear that it stands out a frame before its peak
+    toy.frame = np.roll(toy.frame, -1, axis=0)
+    (on, _) = toy.hear({0: row}, waits=(0, 0, 0, 0))
+    assert ons([on]) == [(49 + LOOK_AHEAD[row], 60, pytest.approx(50.5, abs=1.01))]
 
 
 def test_treble_early_and_bass_when_sure():
@@ -139,6 +151,9 @@ turns_of_the_dial = st.dictionaries(
 )
 
 
+waits_of_the_rows = st.tuples(*[st.integers(0, 1)] * 4)
+
+
 @st.composite
 def performances(draw):
     """Notes at [(pitch, frame, n_frames, jitter by row)], those of a pitch as far apart as rows may disagree."""
@@ -154,31 +169,33 @@ def performances(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(performances(), turns_of_the_dial)
-def test_however_the_dial_is_turned_every_note_is_said_once(played, turns):
+@given(performances(), turns_of_the_dial, waits_of_the_rows)
+def test_however_the_dial_is_turned_every_note_is_said_once(played, turns, waits):
     toy = Toy()
     for pitch, at, n_frames, jitter in played:
         toy.play(pitch, at, n_frames, jitter)
-    heard = toy.hear(turns)
+    heard = toy.hear(turns, waits=waits)
     found = sorted((pitch, at) for _, pitch, at in ons(heard))
     expected = sorted((pitch, at + 0.5) for pitch, at, _, _ in played)
     assert [pitch for pitch, _ in found] == [pitch for pitch, _ in expected]
-    assert max(abs(a - b) for (_, a), (_, b) in zip(found, expected, strict=True)) <= JITTER + 0.5
+    assert max(abs(a - b) for (_, a), (_, b) in zip(found, expected, strict=True)) <= JITTER + 1.0
     assert sum(bool(change.reason) for _, change in heard) == len(played)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 1.0, 4.0]), turns_of_the_dial)
-def test_whatever_the_network_says_and_however_the_dial_is_turned_notes_begin_and_end_in_turn(seed, shape, turns):
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 1.0, 4.0]), turns_of_the_dial, waits_of_the_rows)
+def test_whatever_the_network_says_and_however_the_dial_is_turned_notes_begin_and_end_in_turn(
+    seed, shape, turns, waits
+):
     toy = Toy()
     rng = np.random.default_rng(seed)
     for array in (toy.onset, toy.frame, toy.offset):
         array[...] = rng.random(array.shape) ** shape
     last_on, last_off, sounding = {}, {}, set()
-    heard = toy.hear(turns, longest_seconds=0.5, offset_threshold=0.9)
+    heard = toy.hear(turns, waits, longest_seconds=0.5, offset_threshold=0.9)
     assert len(heard) > 100
     for k, change in heard:
-        assert 0 <= change.at_frame <= k + 1
+        assert 0 <= change.at_frame <= k + 1.5
         if change.reason:
             sounding.remove(change.pitch)
             assert change.at_frame >= last_on[change.pitch]

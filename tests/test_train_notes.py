@@ -1,6 +1,11 @@
 """Laws of the notes net and its training: the future changes nothing, pieces equal the whole, a kill costs nothing."""
 
 import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +13,16 @@ import torch
 
 from engine.decode.notes import NoteDecoderOptions
 from training import train_notes
-from training.chunks import SILENCE, Disguise, ShardSet, draw_batch
-from training.labels import LOOK_AHEAD_FRAMES, targets
+from training.chunks import SILENCE, Disguise, Shard, ShardSet, draw_batch
+from training.labels import shifted_targets, targets
 from training.nets.notes import NotesNet
 from training.notes_features import NOTES_FEATURES
-from training.scoring import Heard, best_plain, choose_options, decode, score
+from training.scoring import Heard, best_plain, choose_options, decode, pedal_f1, score
 from training.train_notes import Knobs, train
 
-SMALL = {"n_first": 4, "n_second": 4, "n_narrow": 3, "n_pitch": 6, "n_hidden": 8}
+SMALL = {"n_first": 4, "n_second": 4, "n_narrow": 3, "n_pitch": 6, "n_hidden": 8, "n_known": 5, "n_row": 4}
+LOOK_AHEAD = 3
+NO_PEDAL = np.zeros((0, 2), np.float32)
 EXACT = 1e-5  # float32 sums in another order
 KNOBS = Knobs(
     steps=6, batch=2, chunk_frames=40, warm_up_frames=5, validate_minutes=1e9, checkpoint_minutes=0.0, net=SMALL
@@ -47,8 +54,10 @@ def music(n_frames, seed=0):
 
 def answer(net, features, state=None):
     with torch.no_grad():
-        onset, frame, velocity, *state = net(features, *(state or net.initial_state(len(features))))
-    return torch.stack([onset, frame, velocity]).numpy(), state
+        said = net(features, *(state or net.initial_state(len(features))))
+    *of_pitches, pedal = said[:5]
+    pedal = pedal[..., None].expand_as(of_pitches[0])
+    return torch.stack([*of_pitches, pedal]).numpy(), said[5:]
 
 
 def assert_same(actual, expected):
@@ -62,10 +71,10 @@ def write_shards(folder, n_shards=2, seconds=2.0, seed=0):
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(n_shards):
         notes = steady_notes(rng, seconds)
-        sounding = targets(notes, 0, round(seconds * 100), NOTES_FEATURES, 0).frame
+        sounding = targets(notes, NO_PEDAL, 0, round(seconds * 100), NOTES_FEATURES).frame
         features = rng.normal(-0.5, 0.1, (len(sounding), 2, 196)).astype(np.float32)
         features[:, :, 1:177:2] += 2.0 * sounding[:, None]
-        np.savez(folder / f"{seed}{index:04d}.npz", features=features.astype(np.float16), notes=notes)
+        np.savez(folder / f"{seed}{index:04d}.npz", features=features.astype(np.float16), notes=notes, pedal=NO_PEDAL)
 
 
 def steady_notes(rng, seconds):
@@ -114,16 +123,16 @@ def test_streams_in_one_batch_do_not_hear_each_other(net):
 
 def test_a_run_killed_and_started_again_ends_as_if_it_had_not_been(data, tmp_path, monkeypatch):
     train(data, tmp_path / "whole", KNOBS)
-    plain_step, done = train_notes.step, []
+    plain_losses_of, done = train_notes.losses_of, []
 
-    def step_until_killed(run, shards):
+    def losses_until_killed(run, shards, model):
         if len(done) == 3:
             raise KeyboardInterrupt
         done.append(run.step)
-        return plain_step(run, shards)
+        return plain_losses_of(run, shards, model)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_notes, "step", step_until_killed)
+        patch.setattr(train_notes, "losses_of", losses_until_killed)
         with pytest.raises(KeyboardInterrupt):
             train(data, tmp_path / "killed", KNOBS)
     halfway = torch.load(tmp_path / "killed" / "checkpoint.pt", weights_only=True)
@@ -135,13 +144,69 @@ def test_a_run_killed_and_started_again_ends_as_if_it_had_not_been(data, tmp_pat
     for part in ("net", "averaged"):
         for name, value in whole[part].items():
             torch.testing.assert_close(resumed[part][name], value, rtol=0, atol=0)
-    assert not torch.equal(halfway["net"]["answer.weight"], whole["net"]["answer.weight"])
+    assert not torch.equal(halfway["net"]["pedal.weight"], whole["net"]["pedal.weight"])
+
+
+def test_a_run_that_ended_goes_on_when_it_is_given_more_steps(data, tmp_path):
+    train(data, tmp_path / "run", dataclasses.replace(KNOBS, steps=2))
+    train(data, tmp_path / "run", dataclasses.replace(KNOBS, steps=4))
+    ended = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert ended["step"] == 4 and len(ended["curve"]) == 2
+    assert [entry[0] for entry in ended["curve"]] == [2, 4]
+
+
+def test_processes_side_by_side_learn_one_net_from_different_music(data, tmp_path):
+    """Started by torchrun, as on several GPUs: every process ends with the same weights, none with those of one."""
+    knobs = {
+        "batch": 2,
+        "chunk_frames": 40,
+        "warm_up_frames": 5,
+        "validate_minutes": 1e9,
+        "refresh_minutes": 0.0,
+        "bfloat16": False,
+        "net": SMALL,
+    }
+    spy = tmp_path / "spy.py"
+    spy.write_text(
+        "import sys, torch\nfrom training import run, train_notes\n"
+        "class Spy(run.Run):\n"
+        "    def go(self, *arguments):\n"
+        "        path = super().go(*arguments)\n"
+        "        torch.save([self.net.state_dict(), int(self.rng.integers(2**40))], f'{sys.argv[-1]}/rank{self.rank}.pt')\n"
+        "        return path\n"
+        "train_notes.Run = Spy\ntrain_notes.main(sys.argv[1:-1])\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(spy)]
+    command += ["--data", str(data), "--out", str(tmp_path / "run"), "--steps", "3", "--knobs", json.dumps(knobs)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(train_notes.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, str(tmp_path)], env=environment, check=True, capture_output=True, timeout=240)
+    (one, drawn_by_one), (other, drawn_by_other) = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
+    assert drawn_by_one != drawn_by_other
+    weights = [name for name in one if "running" not in name and "num_batches" not in name]
+    for name in weights:
+        torch.testing.assert_close(one[name], other[name], rtol=0, atol=0)
+    alone = train(data, tmp_path / "alone", dataclasses.replace(KNOBS, steps=3, bfloat16=False))
+    alone = torch.load(alone, weights_only=True)["net"]
+    assert any(not torch.equal(one[name], alone[name]) for name in weights)
+
+
+def test_shards_are_mapped_and_say_what_the_archive_says(tmp_path):
+    write_shards(tmp_path, n_shards=1)
+    (path,) = tmp_path.iterdir()
+    shard = Shard.open(path)
+    assert isinstance(shard.features, np.memmap) and not shard.features.flags.writeable
+    with np.load(path) as arrays:
+        for name in Shard._fields:
+            np.testing.assert_array_equal(getattr(shard, name), arrays[name])
+    np.savez_compressed(tmp_path / "small.npz", **shard._asdict())
+    with pytest.raises(ValueError, match="compressed"):
+        Shard.open(tmp_path / "small.npz")
 
 
 def test_a_run_with_other_knobs_is_not_gone_on_with(data, tmp_path):
     knobs = dataclasses.replace(KNOBS, steps=1)
     train(data, tmp_path / "run", knobs)
-    with pytest.raises(ValueError, match="other knobs"):
+    with pytest.raises(ValueError, match="trained with another seed"):
         train(data, tmp_path / "run", dataclasses.replace(knobs, seed=2))
 
 
@@ -160,7 +225,7 @@ def test_a_run_that_starts_from_another_takes_what_fits_and_keeps_its_past_on_re
     torch.testing.assert_close(
         second["net"]["bands.conv.weight"], first["averaged"]["bands.conv.weight"], rtol=0, atol=0
     )
-    assert second["net"]["answer.weight"].shape == (3, 9)
+    assert second["net"]["known_from_memory.weight"].shape == (5, 9)
     assert second["step"] == 1 and second["earlier"]["step"] == 3
     assert second["earlier"]["knobs"] == first["knobs"]
 
@@ -204,15 +269,15 @@ def test_shards_that_arrive_later_are_taken_in(tmp_path):
 def test_what_is_drawn_is_music_and_its_own_labels(tmp_path):
     write_shards(tmp_path)
     rng = np.random.default_rng(0)
-    features, asked = draw_batch(ShardSet(tmp_path), rng, 4, 60, NOTES_FEATURES, 0)
+    features, asked = draw_batch(ShardSet(tmp_path), rng, 4, 60, NOTES_FEATURES, (0,))
     assert asked.frame.any()
     bright = features[:, :, 0, 1:177:2] > 0.75
-    np.testing.assert_array_equal(bright, asked.frame > 0)
+    np.testing.assert_array_equal(bright, asked.frame[:, :, 0] > 0)
 
 
 def test_beyond_the_end_of_a_short_shard_is_silence(tmp_path):
     write_shards(tmp_path, n_shards=1, seconds=2.0)
-    features, asked = draw_batch(ShardSet(tmp_path), np.random.default_rng(0), 1, 250, NOTES_FEATURES, 3)
+    features, asked = draw_batch(ShardSet(tmp_path), np.random.default_rng(0), 1, 250, NOTES_FEATURES, (0, 3))
     assert (features[0, 200:] == np.float32(SILENCE)).all() and (features[0, :200] > SILENCE).all()
     assert not asked.onset[0, 210:].any()
 
@@ -234,27 +299,29 @@ def test_a_disguise_keeps_values_in_range_and_changes_level():
 
 def heard_perfectly(seed=0, seconds=6.0):
     notes = steady_notes(np.random.default_rng(seed), seconds)
-    return Heard(*targets(notes, 0, round(seconds * 100), NOTES_FEATURES, LOOK_AHEAD_FRAMES), notes)
+    pedal = np.array([[1.0, 2.0], [3.0, 3.5]], np.float32)
+    n_frames = round(seconds * 100)
+    return Heard(*shifted_targets(notes, pedal, 0, n_frames, NOTES_FEATURES, (LOOK_AHEAD,)), notes, pedal)
 
 
 def test_labels_decoded_by_the_engine_are_the_notes_again():
     heard = heard_perfectly()
-    found = decode(heard, NoteDecoderOptions(), NOTES_FEATURES, LOOK_AHEAD_FRAMES)
+    found = decode(heard, NoteDecoderOptions(), NOTES_FEATURES, LOOK_AHEAD)
     assert len(found) == len(heard.notes) > 30
     np.testing.assert_array_equal(found[:, 2:], heard.notes[:, 2:])
     assert np.abs(found[:, :2] - heard.notes[:, :2]).max() < 0.03
-    assert score([heard], NoteDecoderOptions(), NOTES_FEATURES, LOOK_AHEAD_FRAMES).f1 == 1.0
+    assert score([heard], NoteDecoderOptions(), NOTES_FEATURES, LOOK_AHEAD).f1 == 1.0
 
 
 def test_the_score_counts_what_is_there_and_where():
     heard = heard_perfectly()
     options = NoteDecoderOptions()
-    late = score([heard], dataclasses.replace(options, onset_bias_seconds=0.07), NOTES_FEATURES, LOOK_AHEAD_FRAMES)
+    late = score([heard], dataclasses.replace(options, onset_bias_seconds=0.07), NOTES_FEATURES, LOOK_AHEAD)
     assert late.f1 < 0.1
     bass = heard.notes[:, 2] < 48
     assert 0 < bass.sum() < len(bass)
     deaf = heard._replace(onset=heard.onset * (np.arange(88) >= 48 - 21))
-    heard_less = score([deaf], options, NOTES_FEATURES, LOOK_AHEAD_FRAMES)
+    heard_less = score([deaf], options, NOTES_FEATURES, LOOK_AHEAD)
     assert heard_less.precision == 1.0 and heard_less.recall == pytest.approx(1 - bass.mean())
     assert heard_less.register_recall["36-47"] == 0.0 and heard_less.register_recall["48-59"] == 1.0
 
@@ -266,8 +333,20 @@ def test_chosen_options_are_never_worse_than_plain_ones_and_take_the_bias_off():
         onset=np.clip(heard.onset * 0.6 + rng.uniform(0, 0.35, heard.onset.shape), 0, 1).astype(np.float32)
     )
     shifted = blurred._replace(notes=blurred.notes + np.array([0.02, 0.02, 0, 0], np.float32))
-    _, plain = best_plain([shifted], NOTES_FEATURES, LOOK_AHEAD_FRAMES)
-    options, chosen = choose_options([shifted], NOTES_FEATURES, LOOK_AHEAD_FRAMES, rounds=1)
+    _, plain = best_plain([shifted], NOTES_FEATURES, LOOK_AHEAD)
+    options, chosen = choose_options([shifted], NOTES_FEATURES, LOOK_AHEAD)
     assert chosen.f1 >= plain.f1 > 0.5
     assert options.onset_bias_seconds == pytest.approx(0.02, abs=0.006)
     assert abs(chosen.offset_ms) < 1.0
+
+
+def test_chosen_options_end_notes_by_what_ends_them_best_and_hear_the_pedal():
+    heard = heard_perfectly()
+    lingering = heard._replace(frame=np.maximum(heard.frame, np.roll(heard.frame, 12, axis=0)))
+    options, _ = choose_options([lingering], NOTES_FEATURES, LOOK_AHEAD)
+    assert options.offset_threshold < 1.0
+    assert score([lingering], options, NOTES_FEATURES, LOOK_AHEAD, offsets=True).f1 > 0.9
+    plain = dataclasses.replace(options, offset_threshold=1.0)
+    assert score([lingering], plain, NOTES_FEATURES, LOOK_AHEAD, offsets=True).f1 < 0.5
+    assert pedal_f1([heard], NOTES_FEATURES, LOOK_AHEAD, options.pedal_on) == 1.0
+    assert options.pedal_off < options.pedal_on

@@ -25,16 +25,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.decode.notes import NoteDecoderOptions
 from engine.models.card import MODELS_FOLDER, Card, card_path, sha256_of, write_card
 from engine.models.runner import Runner
 
 from .chunks import Shard, ShardSet
-from .labels import N_PITCHES
+from .labels import N_PITCHES, PEAK_FRAMES, Targets
 from .nets.notes import NotesNet
 from .notes_features import NOTES_FEATURES
 from .scoring import Heard, Score, choose_options, listen
 
-OUTPUTS = ("onset", "frame", "velocity")
+OUTPUTS = Targets._fields
 OPSET = 17
 PARITY = 1e-4  # largest allowed difference of any activation; 1e-6 is usual
 GOLDEN_FRAMES = 120
@@ -53,13 +54,11 @@ class OneStep(nn.Module):
         self.net = net
 
     def forward(self, features: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        onset, frame, velocity, *state = self.net(features[:, None], *state)
-        return *(logits[:, 0].sigmoid() for logits in (onset, frame, velocity)), *state
+        said = self.net(features[:, None], *state)
+        return *(logits[:, 0].sigmoid() for logits in said[: len(OUTPUTS)]), *said[len(OUTPUTS) :]
 
 
-def export(
-    net: NotesNet, out: Path, shard: Shard, look_ahead_frames: int, papers: dict[str, Any], name: str | None = None
-) -> Card:
+def export(net: NotesNet, out: Path, shard: Shard, papers: dict[str, Any], name: str | None = None) -> Card:
     """Write `out` (an .onnx path), its card and its golden frames; returns the card.
 
     `shard` is music to compare PyTorch and ONNX Runtime on; `papers` are the card's decoder, training, scores and
@@ -74,9 +73,9 @@ def export(
             name=name or out.stem,
             kind="notes",
             features=NOTES_FEATURES,
-            outputs={output: (1, N_PITCHES) for output in OUTPUTS},
+            outputs={output: shape_of(output, len(net.look_ahead_frames)) for output in OUTPUTS},
             states=dict(zip(net.state_names, (tuple(s.shape) for s in net.initial_state(1)), strict=True)),
-            look_ahead_frames=look_ahead_frames,
+            look_ahead_frames=net.look_ahead_frames,
             sha256=sha256_of(graph),
             **papers,
         )
@@ -87,6 +86,10 @@ def export(
         for path in (graph.with_suffix(".npz"), graph, card_path(graph)):
             os.replace(path, out.parent / path.name)
     return card
+
+
+def shape_of(output: str, n_rows: int) -> tuple[int, ...]:
+    return (1, n_rows) if output == "pedal" else (1, n_rows, N_PITCHES)
 
 
 def write_graph(net: NotesNet, path: Path) -> None:
@@ -120,51 +123,66 @@ def check_parity(net: NotesNet, graph: Path, card: Card, shard: Shard) -> None:
 def replay(graph: Path, card: Card, features: np.ndarray) -> Heard:
     """What the engine's own runner says, frame by frame, from its zero state. `features` [n_frames, 2, 196]."""
     runner = Runner(graph, card)
-    said = {name: np.zeros((len(features), N_PITCHES), np.float32) for name in OUTPUTS}
+    said = {name: np.zeros((len(features), *shape[1:]), np.float32) for name, shape in card.outputs.items()}
     for k, frame in enumerate(features):
         runner.features[0] = frame
         runner.step()
         for name in OUTPUTS:
             said[name][k] = runner.outputs[name][0]
-    return Heard(**said, notes=np.zeros((0, 4), np.float32))
+    return Heard(**said, notes=np.zeros((0, 4), np.float32), pedal_played=np.zeros((0, 2), np.float32))
 
 
 def write_golden(graph: Path, card: Card, shard: Shard) -> None:
     """The busiest stretch of `shard`, and what was said about it: anyone can replay it on another machine."""
-    onsets = np.sort(shard.notes[:, 0]) * NOTES_FEATURES.sample_rate / NOTES_FEATURES.hop_samples
-    n_within = np.searchsorted(onsets, onsets + GOLDEN_FRAMES) - np.arange(len(onsets)) if len(onsets) else [0]
-    first = int(max(0, onsets[np.argmax(n_within)] - 5)) if len(onsets) else 0
+    first = busiest_frame(shard)
     features = shard.features[first : first + GOLDEN_FRAMES].astype(np.float16)
     said = replay(graph, card, features)
     np.savez_compressed(graph.with_suffix(".npz"), features=features, **{name: getattr(said, name) for name in OUTPUTS})
 
 
-def papers_of(checkpoint: dict[str, Any], data: Path, scored: Score, options: dict[str, Any]) -> dict[str, Any]:
-    """What the card says about where the model came from and how good it is."""
+def busiest_frame(shard: Shard) -> int:
+    """Where to begin, so that GOLDEN_FRAMES hold the most onsets."""
+    onsets = np.sort(shard.notes[:, 0]) * NOTES_FEATURES.sample_rate / NOTES_FEATURES.hop_samples
+    n_within = np.searchsorted(onsets, onsets + GOLDEN_FRAMES) - np.arange(len(onsets)) if len(onsets) else [0]
+    return int(max(0, onsets[np.argmax(n_within)] - 5)) if len(onsets) else 0
+
+
+def papers_of(
+    checkpoint: dict[str, Any], data: Path, chosen: dict[str, tuple[NoteDecoderOptions, Score]]
+) -> dict[str, Any]:
+    """What the card says about where the model came from and how good it is; `chosen` by operating point."""
     knobs, earlier = dict(checkpoint["knobs"]), checkpoint["earlier"]
     knobs["start_from"] = Path(knobs["start_from"]).parent.name  # no one's folders in a card
     manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
     return {
         "licence": LICENCE,
-        "decoder": options,
+        "decoder": {point: options.to_dict() for point, (options, _) in chosen.items()},
         "training": {
             "data": [
                 {"name": source["name"], "licence": source["licence"], "source": source["credit"]}
                 for source in manifest["sources"]
             ],
             "held_out_instruments": manifest["held_out"]["instruments"],
+            "commercial_use": manifest["commercial_use"],
             "set": manifest["set"],
-            "command": f"ictus train notes --minutes {knobs['minutes']:g} --seed {knobs['seed']}",
+            "command": f"ictus train {checkpoint['kind']} --minutes {knobs['minutes']:g} --seed {knobs['seed']}",
             "knobs": knobs,
             "steps": checkpoint["step"],
             "hours": round(checkpoint["seconds"] / 3600, 3),
+            "curve": checkpoint["curve"],
             "earlier": earlier,
             "machine": f"{platform.machine()}, {knobs['threads']} thread(s)",
             "date": time.strftime("%Y-%m-%d"),
             "commit": commit(),
         },
-        "scores": {"valid": scored.to_dict()},
+        "scores": {"valid": {point: scored.to_dict() for point, (_, scored) in chosen.items()}},
     }
+
+
+def point_name(look_ahead_frames: int, peak_frames: int) -> str:
+    """An operating point's name, its latency in milliseconds: the look-ahead, the wait for a peak to fall, the hop."""
+    hop_ms = 1000 * NOTES_FEATURES.hop_samples / NOTES_FEATURES.sample_rate
+    return f"{(look_ahead_frames + peak_frames + 1) * hop_ms:g}"
 
 
 def commit() -> str:
@@ -181,7 +199,7 @@ def load(checkpoint_path: Path) -> tuple[NotesNet, dict[str, Any]]:
     if not checkpoint_path.is_file():
         raise ValueError(f"there is no checkpoint at {checkpoint_path}; ictus train notes makes one")
     checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
-    net = NotesNet(**checkpoint["knobs"]["net"])
+    net = NotesNet(look_ahead_frames=checkpoint["knobs"]["look_ahead_frames"], **checkpoint["knobs"]["net"])
     net.load_state_dict(checkpoint["averaged"])
     return net.eval(), checkpoint
 
@@ -200,14 +218,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     try:
         net, checkpoint = load(options.run / "checkpoint.pt")
-        look_ahead_frames = checkpoint["knobs"]["look_ahead_frames"]
         shards = list(ShardSet(options.data / "valid", limit=options.shards).shards.values())
-        chosen, scored = choose_options(listen(net, shards), NOTES_FEATURES, look_ahead_frames)
-        papers = papers_of(checkpoint, options.data, scored, chosen.to_dict())
-        export(net, options.out, shards[0], look_ahead_frames, papers)
+        heard = listen(net, shards)
+        chosen = {
+            point_name(look_ahead_frames, peak_frames): choose_options(
+                [one.row(row) for one in heard], NOTES_FEATURES, look_ahead_frames, peak_frames
+            )
+            for row, (look_ahead_frames, peak_frames) in enumerate(zip(net.look_ahead_frames, PEAK_FRAMES, strict=True))
+        }
+        export(net, options.out, shards[0], papers_of(checkpoint, options.data, chosen))
     except (OSError, ValueError, ParityError) as error:
         parser.error(str(error))
-    print(f"{options.out}: valid F1 {scored.f1:.3f}, precision {scored.precision:.3f}, recall {scored.recall:.3f}")
+    for point, (_, scored) in chosen.items():
+        print(
+            f"{options.out} at {point} ms: valid F1 {scored.f1:.3f}, "
+            f"precision {scored.precision:.3f}, recall {scored.recall:.3f}"
+        )
 
 
 if __name__ == "__main__":

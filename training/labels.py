@@ -15,7 +15,9 @@ import numpy as np
 from engine.spec import FeatureSpec
 
 LOWEST_PITCH, N_PITCHES = 21, 88
-LOOK_AHEAD_FRAMES = (0, 2, 6, 14)  # worst case 20, 40, 80 and 160 ms: a frame more to see a peak, and the hop itself
+# Worst case 20, 40, 80 and 160 ms: the look-ahead, a frame to see a peak fall where there is time for it, and the hop.
+LOOK_AHEAD_FRAMES = (1, 3, 6, 14)
+PEAK_FRAMES = (0, 0, 1, 1)
 REACH_FRAMES = 2.0  # an onset's target falls to 0 this far from its instant (Kong et al., arXiv:2010.01815)
 
 

@@ -137,14 +137,14 @@ _PEDAL_HYSTERESIS = 0.2
 
 
 def choose_options(
-    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int
+    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, peak_frames: int = 1
 ) -> tuple[NoteDecoderOptions, Score]:
     """The decoder options with the best F1 of onsets, then those with the best F1 of onsets and offsets, found one
     group of them at a time; the onset bias taken off; the pedal's thresholds.
 
     To be called with held-out renderings only, never with the recordings a model is judged on.
     """
-    options = best_plain(heard, spec, look_ahead_frames)[0]
+    options = best_plain(heard, spec, look_ahead_frames, peak_frames)[0]
     best = score(heard, options, spec, look_ahead_frames)
     for _ in range(2):
         for changes in _BEGINNINGS:
@@ -185,10 +185,14 @@ def pedal_f1(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, 
     return float(2 * (all_said & all_played).sum() / max(1, all_said.sum() + all_played.sum()))
 
 
-def best_plain(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int) -> tuple[NoteDecoderOptions, Score]:
+def best_plain(
+    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, peak_frames: int = 1
+) -> tuple[NoteDecoderOptions, Score]:
     """One threshold for every onset, the best of a few: quick enough to be asked during training."""
     tried = [
-        NoteDecoderOptions(onset_threshold=value, companion_threshold=value, retrigger_threshold=value)
+        NoteDecoderOptions(
+            onset_threshold=value, companion_threshold=value, retrigger_threshold=value, peak_frames=peak_frames
+        )
         for value in (0.3, 0.4, 0.5, 0.6)
     ]
     scores = [score(heard, options, spec, look_ahead_frames) for options in tried]

@@ -7,7 +7,8 @@ moved to an earlier row judges at once what that row said about the frames betwe
 kept); one that is moved to a later row waits until that row has come so far. As two rows may see the same onset some
 frames apart, the last frames before the change are judged again: what was reported is known by its time.
 
-Per pitch: an onset is a local peak of the onset activation, one frame old when it is known; it needs the frame
+Per pitch: an onset is a local peak of the onset activation, one frame old when it is known; or, where a row is in
+too great a hurry to see it fall (peak_frames 0), the frame in which it rises over the threshold. It needs the frame
 activation to agree, and a refractory time since the last one. A pitch that already sounds is struck again only by a
 clearer peak. It ends when the frame activation has stayed low for a while, at a clear peak of the offset activation,
 when it is struck again, or when the watchdog finds that it never ends. Peaks weaker than the threshold are let in
@@ -31,7 +32,7 @@ _CHORD_FRAMES = 2  # a rolled or smeared chord: its weaker notes peak at most th
 
 # One for every row; times in frames.
 _ROW = np.dtype(
-    [(name, np.int64) for name in ("look_ahead", "off_frames", "refractory", "longest")]
+    [(name, np.int64) for name in ("look_ahead", "wait", "off_frames", "refractory", "longest")]
     + [(name, np.float64) for name in ("onset", "companion", "retrigger", "offset", "frame_on", "frame_off", "bias")]
 )
 # One for every pitch; times are true frames, look-ahead taken off.
@@ -61,6 +62,7 @@ class NoteDecoderOptions:
     off_frames: int = 4  # and over when it has faded for so many frames
     offset_threshold: float = 1.0  # an offset peak of this height ends the note; 1: none does
     refractory_frames: int = 5
+    peak_frames: int = 1  # waited for, to see a peak from behind: 1, or 0 to report a rise at once
     longest_seconds: float = 30.0  # watchdog
     onset_bias_seconds: float = 0.0  # added to every onset and offset time
     pedal_on: float = 1.0  # the pedal is down when its activation has reached this; 1: it never is
@@ -77,6 +79,8 @@ class NoteDecoderOptions:
             )
         if self.pedal_off > self.pedal_on:
             raise ValueError(f"pedal_off is {self.pedal_off}; it must not lie above pedal_on, which is {self.pedal_on}")
+        if self.peak_frames not in (0, 1):
+            raise ValueError(f"peak_frames is {self.peak_frames}; it must be 0 or 1")
         if self.off_frames < 1 or self.refractory_frames < 1 or self.longest_seconds <= 0:
             raise ValueError("off_frames, refractory_frames and longest_seconds must be above 0")
 
@@ -112,8 +116,6 @@ class NoteDecoder:
 
     options, look_ahead_frames: one for each row. row_of_pitch: [88], the row each pitch listens to; or one for all.
     """
-
-    latency_frames = 1  # a peak is known when the next frame is lower
 
     def __init__(
         self,
@@ -191,6 +193,7 @@ class NoteDecoder:
                 row[name] = getattr(options, f"{name}_threshold")
             row["frame_on"], row["frame_off"] = options.frame_on, options.frame_off
             row["off_frames"], row["refractory"] = options.off_frames, options.refractory_frames
+            row["wait"] = options.peak_frames
             row["longest"] = max(1, round(options.longest_seconds * self._frames_per_second))
             row["bias"] = options.onset_bias_seconds * self._frames_per_second
 
@@ -217,16 +220,15 @@ def _step(now, onset, frame, offset, velocity, past, rows, pitches, strong, chan
     for p in range(len(pitches)):
         row = rows[pitches[p].row]
         onsets = past[0, :, pitches[p].row, p]
-        for t in range(pitches[p].next, now - row.look_ahead):
+        for t in range(pitches[p].next, now - row.look_ahead + 1 - row.wait):
             k = t + row.look_ahead  # when the row spoke of frame t
-            peak = onsets[k % n_kept]
-            if peak >= row.onset and peak >= onsets[(k - 1) % n_kept] and peak > onsets[(k + 1) % n_kept]:
+            if onsets[k % n_kept] >= row.onset and _rises(onsets, k, row.wait):
                 strong[t % n_kept] = t
     n_changes = 0
     for p in range(len(pitches)):
         pitch = pitches[p]
         row = rows[pitch.row]
-        for t in range(pitch.next, now - row.look_ahead):
+        for t in range(pitch.next, now - row.look_ahead + 1 - row.wait):
             n_changes = _judge(t, p, pitch, row, past[:, :, pitch.row, p], strong, changes, n_changes)
             pitch.next = t + 1
             pitch.judged = max(pitch.judged, t)
@@ -238,7 +240,7 @@ def _judge(t, p, pitch, row, past, strong, changes, n_changes):
     """Whether the pitch began or ended about frame `t`. `past`: [4, n_kept], what its row said lately."""
     n_kept = past.shape[1]
     k = t + row.look_ahead
-    before, at, after = (k - 1) % n_kept, k % n_kept, (k + 1) % n_kept
+    before, at, after = (k - 1) % n_kept, k % n_kept, (k + row.wait) % n_kept
     peak = past[0, at]
     frame = past[1, after]  # may be one frame behind the onset's
     sounding = pitch.since != _SILENT
@@ -250,8 +252,7 @@ def _judge(t, p, pitch, row, past, strong, changes, n_changes):
         threshold = max(threshold, row.retrigger)
     struck = (
         peak >= threshold
-        and peak >= past[0, before]
-        and peak > past[0, after]
+        and _rises(past[0], k, row.wait)
         and frame >= row.frame_on
         and t + row.bias - pitch.last_onset > row.refractory - 1e-6
     )
@@ -267,8 +268,7 @@ def _judge(t, p, pitch, row, past, strong, changes, n_changes):
         elif (
             row.offset < 1.0
             and released >= row.offset
-            and released >= past[2, before]
-            and released > past[2, after]
+            and _rises(past[2], k, row.wait)
             and t - pitch.since >= row.refractory
         ):
             reason, ended_at = _OFF_RELEASE, middle + _top(past[2, before], released, past[2, after])
@@ -292,7 +292,17 @@ def _judge(t, p, pitch, row, past, strong, changes, n_changes):
 
 
 @njit(cache=True, nogil=True)
+def _rises(values, k, wait):
+    """Whether `values`, a ring, were no higher before k and, where that is waited for, are lower after it."""
+    n_kept = len(values)
+    value = values[k % n_kept]
+    return value >= values[(k - 1) % n_kept] and (wait == 0 or value > values[(k + 1) % n_kept])
+
+
+@njit(cache=True, nogil=True)
 def _top(before, peak, after):
-    """Where the peak of three equally spaced values lies, from the middle one; at most half a step."""
+    """Where the peak of three equally spaced values lies, from the middle one; at most half a step.
+
+    Of a rise (`after` is `peak`, nothing later being known) it says half a step on, which the onset bias takes off."""
     bend = before - 2.0 * peak + after
     return min(0.5, max(-0.5, 0.5 * (before - after) / bend)) if bend < 0.0 else 0.0

@@ -43,9 +43,13 @@ class Card:
 
     @property
     def operating_points(self) -> dict[int, int]:
-        """Algorithmic latency in milliseconds -> row. Look-ahead, a frame to see a peak from behind, and the hop."""
+        """Algorithmic latency in milliseconds, worst case -> row: its look-ahead, what its decoder waits to see a peak
+        from behind (`peak_frames` of its table, or else one frame), and the hop."""
         hop_ms = 1000 * self.features.hop_samples / self.features.sample_rate
-        return {round((frames + 2) * hop_ms): row for row, frames in enumerate(self.look_ahead_frames)}
+        waits = [table.get("peak_frames", 1) for table in self.decoder.values() if isinstance(table, dict)]
+        waits += [1] * (len(self.look_ahead_frames) - len(waits))
+        latencies = [ahead + wait + 1 for ahead, wait in zip(self.look_ahead_frames, waits, strict=False)]
+        return {round(frames * hop_ms): row for row, frames in enumerate(latencies)}
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

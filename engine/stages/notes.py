@@ -45,6 +45,7 @@ class NotesStage:
     Latency, as declared: that of the latest point that any pitch listens to.
     """
 
+    kind = "notes"  # of the models it runs
     # The operating points are the model's; the setter says which.
     options = {
         "look_ahead": (0.0, 10_000.0), "bass_look_ahead": (0.0, 10_000.0), "bass_below": (0.0, 128.0),
@@ -62,7 +63,7 @@ class NotesStage:
         **decoder_options: float,
     ) -> None:
         self._model_path = find_model(model)
-        self._card = _checked(read_card(self._model_path), model)
+        self._card = _checked(read_card(self._model_path), model, self.kind)
         one_for_all = dict.fromkeys(ONSET_THRESHOLDS, threshold) if threshold is not None else {}
         options = _row_options(self._card, {**one_for_all, **decoder_options})
         self.features = self._card.features
@@ -83,6 +84,9 @@ class NotesStage:
 
     def reset(self) -> None:
         self._runner.reset()
+        self._forget()
+
+    def _forget(self) -> None:
         self._decoder.reset()
         self._pedal.reset()
         self._sounding: dict[int, NoteOn] = {}  # by pitch
@@ -90,16 +94,24 @@ class NotesStage:
     def process(self, frame: Frame) -> None:
         self._runner.features[0] = frame.features
         self._runner.step()
-        *notes, pedal = self._outputs
-        if not all(math.isfinite(output.sum()) for output in self._outputs):
-            self._recover(frame)
-            return
+        if all(math.isfinite(output.sum()) for output in self._outputs):
+            self._decode(frame, *self._outputs)
+        else:
+            self._runner.reset()
+            self._recover(frame, frame.end_sample // self.hop_samples)
+
+    def _decode(self, frame: Frame, *activations: np.ndarray) -> None:
+        """What the model said of one more frame of true time, in the order of ACTIVATIONS."""
+        *notes, pedal = activations
         for change in self._decoder.process(*notes):
             self._emit(frame, change)
         for change in self._pedal.process(pedal):
             self._emit_pedal(frame, change)
 
     def close_notes(self, frame: Frame, reason: str) -> None:
+        self._end_all(frame, reason)
+
+    def _end_all(self, frame: Frame, reason: str) -> None:
         for change in self._decoder.end_all(reason):
             self._emit(frame, change)
         for change in self._pedal.release():
@@ -123,8 +135,8 @@ class NotesStage:
         self._dial = dial
         self._decoder.row_of_pitch = rows
         self._pedal.row = int(rows.max())  # rows are ascending: the surest that is listened to
-        frames = self._card.look_ahead_frames[self._pedal.row] + NoteDecoder.latency_frames
-        self.latency_samples = frames * self.hop_samples + self.hop_samples - 1
+        latest_ms = list(self._card.operating_points)[self._pedal.row]
+        self.latency_samples = round(latest_ms * self.features.sample_rate / 1000) - 1
 
     def _row(self, option: str, ms: float) -> int:
         points = self._card.operating_points
@@ -133,11 +145,9 @@ class NotesStage:
             raise ModelError(f"{option} is {ms} ms; the model {self._card.name} has {allowed} ms to choose from")
         return points[ms]
 
-    def _recover(self, frame: Frame) -> None:
-        """The model said something that is no number: its state is spoilt, so start it afresh and say so."""
-        self.close_notes(frame, "model fault")
-        self._runner.reset()
-        next_frame = frame.end_sample // self.hop_samples
+    def _recover(self, frame: Frame, next_frame: int) -> None:
+        """The model said something that is no number: its state is spoilt, so it is started afresh; say so."""
+        self._end_all(frame, "model fault")
         self._decoder.reset(next_frame)
         self._pedal.reset(next_frame)
         message = f"the model {self._card.name} returned values that are not numbers and was restarted"
@@ -165,9 +175,9 @@ class NotesStage:
         return min(now, round(at_frame * self.hop_samples))
 
 
-def _checked(card: Card, model: str) -> Card:
-    if card.kind != "notes":
-        raise ModelError(f"the model {model!r} is of kind {card.kind!r}; the stage notes needs kind 'notes'")
+def _checked(card: Card, model: str, kind: str) -> Card:
+    if card.kind != kind:
+        raise ModelError(f"the model {model!r} is of kind {card.kind!r}; the stage notes needs kind {kind!r}")
     n_rows = len(card.look_ahead_frames)
     needed = {name: (1, n_rows) if name == "pedal" else (1, n_rows, N_PITCHES) for name in ACTIVATIONS}
     if card.outputs != needed:
