@@ -16,7 +16,9 @@ from training.corpora.__main__ import main
 from training.corpora.guitarset import split_of
 from training.corpora.importing import CORPORA, read_audio
 from training.corpora.listening import LAGS, delay_seconds, heard_velocities, rises_at_lags
+from training.corpora.maps import velocities
 from training.data import SOURCES, held_out
+from training.export import papers_of
 from training.notes_features import NOTES_FEATURES
 
 RATE = NOTES_FEATURES.sample_rate
@@ -196,6 +198,12 @@ def test_maps_takes_times_from_the_table_and_velocity_and_pedal_from_midi(tmp_pa
     np.testing.assert_allclose(played.pedal, [[0.5, 1.5]], atol=1e-3)
 
 
+def test_a_velocity_is_that_of_the_nearest_stroke_of_its_key():
+    played = np.array([[1.0, 2, 60, 50], [3.0, 4, 60, 90], [3.0, 4, 61, 20]])
+    keys = np.array([[1.02, 2, 60, 0], [2.97, 4, 60, 0], [3.06, 4, 61, 0], [3.0, 4, 62, 0]])
+    assert velocities(keys, played).tolist() == [50, 90, 0, 0]  # the last two: too late, and never struck
+
+
 def test_maps_refuses_a_midi_file_of_another_performance(tmp_path):
     write_recording(tmp_path / "MAPS_MUS-a_ENSTDkCl.wav", some_keys(0), SECONDS)
     write_table(tmp_path / "MAPS_MUS-a_ENSTDkCl.txt", some_keys(0))
@@ -304,6 +312,16 @@ def test_the_manifest_says_on_what_terms(imported, kind, commercial):
     (source,) = manifest["sources"]
     assert source == {"name": kind, "licence": SOURCES[kind].licence, "credit": SOURCES[kind].credit}
     assert ("NC" in source["licence"]) is not commercial
+
+
+@pytest.mark.parametrize(("kind", "licence"), [("maestro", "not for commercial use"), ("guitarset", "Apache-2.0")])
+def test_the_card_of_weights_trained_on_a_corpus_says_so(imported, kind, licence):
+    knobs = {"start_from": "", "minutes": 1, "seed": 1, "threads": 1}
+    checkpoint = {"knobs": knobs, "kind": "notes", "earlier": [], "curve": [], "step": 1, "seconds": 60.0}
+    papers = papers_of(checkpoint, imported[kind][1], {})
+    assert papers["licence"].startswith(licence)
+    assert papers["training"]["commercial_use"] is (licence == "Apache-2.0")
+    assert papers["training"]["data"][0]["licence"] == SOURCES[kind].licence
 
 
 def test_other_folders_and_kinds_are_refused_in_a_sentence(imported, tmp_path):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import mido
 import numpy as np
 import pytest
 import soundfile
 
-from training.data import SOURCES, held_out
+from tests.support.music import write_midi, write_tone
+from training.data import MEASURED_WORKS, SOURCES, held_out
 from training.notes_features import NOTES_FEATURES
 from training.render import render_set
 from training.render.generated import SCENES, improvise
@@ -24,7 +24,7 @@ from training.render.instruments import (
     note_table,
     sample_files,
 )
-from training.render.render import MATERIAL, find_pieces, play
+from training.render.render import MATERIAL, find_pieces, knock_keys, load_kit, play, render_excerpt
 from training.render.room import from_direct, place
 from training.render.scores import (
     KEY_UP,
@@ -43,33 +43,6 @@ TRAINED, UNSEEN = "old_fb", "upright_kw"
 ATTACK_TOLERANCE_SECONDS = 0.001
 SHARD_SECONDS = 2.0
 NAMED = {instrument.name: instrument for instrument in INSTRUMENTS}
-
-
-def write_tone(path: Path, hz: float, silence_seconds: float, sample_rate: int = 32_000, level: float = 0.5) -> None:
-    """A struck string of one partial, after some silence."""
-    time = np.arange(int(1.5 * sample_rate)) / sample_rate
-    tone = level * np.cos(2 * np.pi * hz * time) * np.exp(-2.0 * time)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.concatenate([np.zeros(int(silence_seconds * sample_rate)), tone]), sample_rate)
-
-
-def write_midi(path: Path, keys: list[tuple[float, float, int, int]], pedal: list[tuple[float, float]] = ()) -> None:
-    """Keys (down, up, pitch, velocity) and pedal (down, up), in seconds."""
-    events = []
-    for down, up, pitch, velocity in keys:
-        events.append((down, 2, mido.Message("note_on", note=pitch, velocity=velocity)))
-        events.append((up, 1, mido.Message("note_off", note=pitch)))
-    for down, up in pedal:
-        events.append((down, 0, mido.Message("control_change", control=64, value=100)))
-        events.append((up, 0, mido.Message("control_change", control=64, value=0)))
-    file, track, before = mido.MidiFile(ticks_per_beat=1000), mido.MidiTrack(), 0
-    for seconds, _, message in sorted(events, key=lambda event: event[:2]):
-        ticks = round(seconds * 2000)  # 120 beats a minute
-        track.append(message.copy(time=ticks - before))
-        before = ticks
-    file.tracks.append(track)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file.save(path)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +108,7 @@ def first_energy_seconds(samples: np.ndarray) -> float:
         ("old_fb", "samples/C4.ogg", 60),
         ("upright_kw", "samples/D#1vH.ogg", 27),
         ("salamander", "velocity10/audio/F#5v10.ogg", 78),
+        ("fluid_piano", "n060v062.flac", 60),
         ("guitar_black", "Samples/black/ord/twang_bb3_p_rr1.ogg", 46),
         ("guitar_spanish", "samples/E2.ogg", 40),
         ("bass_finger", "samples/finger/E.ogg", 28),
@@ -142,7 +116,7 @@ def first_energy_seconds(samples: np.ndarray) -> float:
     ],
 )
 def test_file_names_give_midi_pitches(tmp_path, instrument, file, pitch):
-    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).touch()
     assert [found[1] for found in sample_files(NAMED[instrument], tmp_path)] == [pitch]
 
@@ -235,6 +209,29 @@ def test_room_equaliser_compressor_and_noise_leave_the_onset_in_place(data, bank
     assert visited == {"", "hall"}
 
 
+def test_a_key_that_comes_up_knocks(bank):
+    out = np.zeros(RATE, np.float32)
+    knock_keys(out, one_note(0.1, 0.5), bank, RATE, np.random.default_rng(0))
+    assert not out[: int(0.49 * RATE)].any() and np.abs(out[int(0.5 * RATE) : int(0.52 * RATE)]).max() > 0.0
+
+
+# --- excerpts
+
+
+@pytest.mark.parametrize(("family", "name"), [("piano", TRAINED), ("guitar", "guitar_spanish")])
+def test_only_a_piano_has_a_pedal_and_its_labels_say_when(data, bank, family, name):
+    kit = load_kit(data, {name: bank}, RATE)
+    seconds, found = 3.0, []
+    for seed in range(20):
+        made = render_excerpt(kit, "train", seconds, np.random.default_rng(seed))
+        assert made.origin["instrument"] == name and len(made.samples) == seconds * RATE
+        assert made.pedal.dtype == np.float32 and made.pedal.shape[1:] == (2,)
+        assert ((made.pedal >= 0) & (made.pedal <= seconds)).all() and (made.pedal[:, 1] >= made.pedal[:, 0]).all()
+        assert (made.notes[:, 0] < seconds).all()
+        found += made.pedal.tolist()
+    assert bool(found) is (family == "piano")
+
+
 # --- scores
 
 
@@ -306,7 +303,8 @@ def test_a_shard_holds_features_and_notes_that_fit(made):
         assert shard["features"].shape == (n_frames, NOTES_FEATURES.n_channels, NOTES_FEATURES.n_bands)
         assert shard["features"].dtype == np.float16 and np.isfinite(shard["features"]).all()
         onset, offset, pitch, velocity = shard["notes"].T
-        assert shard["notes"].dtype == np.float32
+        assert shard["notes"].dtype == shard["pedal"].dtype == np.float32
+        assert ((shard["pedal"] >= 0) & (shard["pedal"] <= SHARD_SECONDS)).all()
         assert (offset > onset).all() and (np.diff(onset) >= 0).all() and (onset < SHARD_SECONDS).all()
         assert ((pitch >= 21) & (pitch <= 108) & (velocity >= 1) & (velocity <= 127)).all()
         n_notes += len(onset)
@@ -338,7 +336,7 @@ def test_the_same_seed_gives_the_same_set_in_any_number_of_workers(data, made, t
     render(data, tmp_path / "other", shards=1, valid_shards=1, seed=2)
     for name in ("train/00000", "train/00002", "valid/00000"):
         first, again = load(made[0] / f"{name}.npz"), load(tmp_path / f"again/{name}.npz")
-        for key in ("notes", "origin"):
+        for key in ("notes", "pedal", "origin"):
             np.testing.assert_array_equal(first[key], again[key])
         assert np.abs(first["features"]).max() > 1.0, "nothing to compare"
         np.testing.assert_allclose(again["features"], first["features"], rtol=0, atol=HALF_STEP)
@@ -379,12 +377,21 @@ def test_nothing_held_out_is_trained_on(data, made):
     assert set(valid["pieces"]) <= set(manifest["held_out"]["pieces"])
 
 
+def test_works_that_are_measured_on_are_never_trained_on():
+    for work in MEASURED_WORKS:
+        assert held_out(f"giantmidi/{work}_abc_cut_mov_3.mid")
+    assert not held_out("giantmidi/Debussy_Estampes_R-YcnPXY2yE_cut_no_1.mid")
+    others = [held_out(f"pop909/{number:03d}/{number:03d}.mid") for number in range(1, 910)]
+    assert 1 / 16 < np.mean(others) < 1 / 9
+
+
 def test_the_manifest_names_every_source_and_its_licence(data, made):
     _, manifest = made
     expected = {"piano_old_fb", "piano_upright_kw", "pop909", "giantmidi", "rir"}
     assert {source["name"] for source in manifest["sources"]} == expected
     for source in manifest["sources"]:
         assert source["licence"] == SOURCES[source["name"]].licence and source["credit"]
+    assert manifest["commercial_use"] is True
     assert json.loads((made[0] / "manifest.json").read_text()) == json.loads(json.dumps(manifest))
 
 

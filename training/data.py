@@ -47,8 +47,9 @@ SOURCES = {
             "CC BY 3.0",
             "Salamander Grand Piano V3, Alexander Holm",
         ),
-        Source(
-            "piano_fluidr3", ("instruments/piano_fluidr3", "piano_fluidr3"), "MIT", "Fluid (R3) SoundFont, Frank Wen"
+        *(
+            Source(name, (f"instruments/{name}", name), "MIT", "Fluid (R3) SoundFont, Frank Wen")
+            for name in ("piano_fluidr3", "guitar_fluidr3", "bass_fluidr3")
         ),
         Source("guitar_black_green", ("instruments/guitar_black_green",), "CC0", "Black And Green Guitars, Karoryfer"),
         Source("guitar_spanish", ("instruments/guitar_spanish",), "CC0", "Spanish Classical Guitar, FreePats"),

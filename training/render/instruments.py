@@ -67,12 +67,16 @@ INSTRUMENTS = (
         layers=("2", "4", "6", "8", "10", "12", "14", "16"),
         layer_tops=(34, 43, 50, 64, 80, 96, 112),
     ),
-    Instrument(
-        "fluid_grand",
-        "piano_fluidr3",
-        r"n(?P<number>\d+)v(?P<layer>\d+)\.flac",
-        layers=("024", "044", "062", "080", "098", "118"),
-        layer_tops=(34, 53, 71, 89, 108),
+    *(  # as training.render.soundfont writes them
+        Instrument(
+            f"fluid_{family}",
+            f"{family}_fluidr3",
+            r"n(?P<number>\d+)v(?P<layer>\d+)\.flac",
+            layers=("024", "044", "062", "080", "098", "118"),
+            layer_tops=(34, 53, 71, 89, 108),
+            family=family,
+        )
+        for family in ("piano", "guitar", "bass")
     ),
     Instrument(
         "upright_kw",

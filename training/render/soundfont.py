@@ -22,7 +22,14 @@ VELOCITIES = (24, 44, 62, 80, 98, 118)
 HELD_SECONDS, APART_SECONDS = 10.0, 11.0
 
 
-def render_soundfont(soundfont: Path, program: int, out: Path, velocities: Sequence[int] = VELOCITIES) -> int:
+def render_soundfont(
+    soundfont: Path,
+    program: int,
+    out: Path,
+    lowest: int = LOWEST_PITCH,
+    highest: int = HIGHEST_PITCH,
+    velocities: Sequence[int] = VELOCITIES,
+) -> int:
     """Write `out`/nPPPvVVV.flac (MIDI pitch and velocity), reverb and chorus off; how many there are.
 
     ValueError where fluidsynth or the SoundFont is missing, or fluidsynth fails.
@@ -32,7 +39,7 @@ def render_soundfont(soundfont: Path, program: int, out: Path, velocities: Seque
     if not soundfont.is_file():
         raise ValueError(f"there is no SoundFont at {soundfont}; Debian's fluid-soundfont-gm has one")
     out.mkdir(parents=True, exist_ok=True)
-    pitches = range(LOWEST_PITCH, HIGHEST_PITCH + 1, EVERY_SEMITONES)
+    pitches = range(lowest, highest + 1, EVERY_SEMITONES)
     for velocity in velocities:
         with tempfile.TemporaryDirectory() as scratch:
             score, sound = Path(scratch) / "score.mid", Path(scratch) / "sound.wav"
@@ -68,10 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.render.soundfont")
     parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
     parser.add_argument("--program", type=int, default=0, choices=range(128), metavar="0..127", help="0 is the grand")
-    parser.add_argument("--out", type=Path, required=True, help="such as DATA/piano_fluidr3")
+    parser.add_argument("--lowest", type=int, default=LOWEST_PITCH, help="MIDI pitch that the instrument begins at")
+    parser.add_argument("--highest", type=int, default=HIGHEST_PITCH, help="and ends at")
+    parser.add_argument("--out", type=Path, required=True, help="such as DATA/instruments/piano_fluidr3")
     chosen = parser.parse_args(arguments)
     try:
-        count = render_soundfont(chosen.soundfont, chosen.program, chosen.out)
+        count = render_soundfont(chosen.soundfont, chosen.program, chosen.out, chosen.lowest, chosen.highest)
     except (ValueError, OSError) as error:
         print(f"soundfont: {error}", file=sys.stderr)
         return 1
