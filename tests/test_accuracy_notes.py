@@ -118,6 +118,16 @@ def test_a_job_is_done_once(data, toy):
     assert desk.counted(reversed(jobs)) == counted[::-1] and len(done) == 2
 
 
+def test_two_processes_find_what_one_finds(data, toy):
+    jobs = [Job(recording, Listener(str(toy), 40)) for recording in load_recordings(data, "piano")]
+    one, two = (Desk(n, say=lambda line: None).counted(jobs) for n in (1, 2))
+    assert [counted.name for counted in two] == ["close", "ambient"]
+    for a, b in zip(one, two, strict=True):
+        assert {name: counts.tolist() for name, counts in a.counts.items()} == {
+            name: counts.tolist() for name, counts in b.counts.items()
+        }
+
+
 def test_the_collector_keeps_seconds_of_onset_offset_and_report():
     collector = Collector()
     collector.open(SessionInfo(("piano",), 1000, None, lambda command: True, dict))
