@@ -1,4 +1,4 @@
-"""A picture of a performance: notes over time, the strikes under them, and how loud it was.
+"""A picture of a performance: notes over time, under them the pedal and the strikes, and how loud it was.
 
 Colours tell sources apart, their depth tells velocity. Matplotlib is loaded only when the picture is drawn.
 """
@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridges.level_curve import LevelCurve
-from bridges.performance import HeardStrike, PlayedNote
+from bridges.performance import HeardStrike, PlayedNote, PressedPedal
 from bridges.performance_file import PerformanceFile
 from engine.events import Event, Level
+from engine.pitch import PITCH_NAMES, pitch_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,6 @@ MIN_INCHES, MAX_INCHES = 11.0, 60.0  # of width; longer performances are drawn c
 PITCH_INCHES = 0.11  # height of a semitone
 MIN_PITCHES = 24  # shown at least
 FLOOR_DB = -60.0  # of the level curve
-PITCH_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 BLACK_KEYS = frozenset(pitch_class for pitch_class, name in enumerate(PITCH_NAMES) if len(name) > 1)
 
 
@@ -52,10 +52,12 @@ class PianoRollBridge(PerformanceFile):
         from matplotlib.ticker import MaxNLocator
 
         rate, notes, strikes = self.session.sample_rate, self.performance.notes(), self.performance.strikes()
+        pedals = self.performance.pedals()
         seconds = max(self.performance.end_sample / rate, 1.0)
         colours = {source: COLOURS[i % len(COLOURS)] for i, source in enumerate(self.session.sources)}
         low, high = pitches_shown([note.pitch for note in notes])
         heights = [(high - low) * PITCH_INCHES]
+        heights += [0.1 + 0.12 * len(colours)] if pedals else []
         heights += [0.2 + 0.16 * len(colours)] if strikes else []
         heights += [0.9] if self._levels else []
         width = min(max(INCHES_PER_SECOND * seconds + 1.2, MIN_INCHES), MAX_INCHES)
@@ -66,6 +68,8 @@ class PianoRollBridge(PerformanceFile):
         bottom = panels[-1]
         roll = panels.pop(0)
         _draw_notes(roll, notes, rate, colours, low, high)
+        if pedals:
+            _draw_pedals(panels.pop(0), pedals, rate, colours)
         if strikes:
             _draw_strikes(panels.pop(0), strikes, rate, colours)
         if self._levels:
@@ -97,11 +101,6 @@ def pitches_shown(pitches: list[int]) -> tuple[int, int]:
     return low - missing // 2, high + missing - missing // 2
 
 
-def pitch_name(pitch: int) -> str:
-    """60 is C4."""
-    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
 def _draw_notes(
     panel: Axes, notes: list[PlayedNote], rate: int, colours: Mapping[str, str], low: int, high: int
 ) -> None:
@@ -126,6 +125,20 @@ def _draw_notes(
     panel.set_ylim(low - 0.5, high - 0.5)
     named = [pitch for pitch in range(low, high) if pitch % 12 == 0 or (high - low <= 30 and pitch % 12 in (4, 7))]
     panel.set_yticks(named, [pitch_name(pitch) for pitch in named])
+
+
+def _draw_pedals(panel: Axes, pedals: list[PressedPedal], rate: int, colours: Mapping[str, str]) -> None:
+    """A row per source: a bar while it is down."""
+    for row, (source, colour) in enumerate(colours.items()):
+        bars = [
+            (pedal.down_sample / rate, (pedal.up_sample - pedal.down_sample) / rate)
+            for pedal in pedals
+            if pedal.source == source
+        ]
+        panel.broken_barh(bars, (0.15 - row, 0.7), color=colour, alpha=0.5, linewidth=0)
+    panel.set_ylim(1 - len(colours), 1.0)
+    panel.set_yticks([])
+    panel.set_ylabel("pedal", rotation=0, ha="right", va="center", color=INK, fontsize=8)
 
 
 def _draw_strikes(panel: Axes, strikes: list[HeardStrike], rate: int, colours: Mapping[str, str]) -> None:

@@ -16,17 +16,22 @@ BLOCK_FRAMES = 1024  # the most that is read at a time
 
 
 def build_session(
-    config: Config, source: Source | None = None, bridges: list[tuple[str, Bridge]] | None = None
+    config: Config,
+    source: Source | None = None,
+    bridges: list[tuple[str, Bridge]] | None = None,
+    chains: list[Chain] | None = None,
 ) -> Session:
-    """`source` and `bridges` stand in for the configured ones, for programs that make their own."""
-    chains = [(entry, build_chain(config, entry)) for entry in config.sources]  # before a device is opened
+    """`source` and `bridges` stand in for the configured ones, for programs that make their own; `chains`, one for each
+    configured source, may have served a session before."""
+    if chains is None:
+        chains = [build_chain(config, entry) for entry in config.sources]  # before a device is opened
     if bridges is None:
         bridges = [(entry.type, make(BRIDGES, entry.type, entry.options)) for entry in config.bridges]
     if source is None:
         source = make(SOURCES, config.audio.type, config.audio.options)
     source.open()
     try:
-        lanes = [_lane(entry, chain, source) for entry, chain in chains]
+        lanes = [_lane(entry, chain, source) for entry, chain in zip(config.sources, chains, strict=True)]
     except Exception:
         source.close()
         raise

@@ -22,7 +22,7 @@ import soundfile
 from bridges.osc_table import ROUTES
 from engine.cli import app
 from engine.cli.errors import BUG, explain
-from engine.cli.options import lay_chains, lay_inputs, lay_settings
+from engine.cli.options import lay_chains, lay_inputs, lay_notes, lay_pedal, lay_settings, lay_surest
 from engine.cli.scene import Scene
 from engine.cli.screen import picture
 from engine.cli.transcribe import distinct_names
@@ -61,7 +61,8 @@ def folder(tmp_path_factory) -> Path:
     (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("this is no sound, whatever its name says\n" * 20)
-    write_toy_model(folder, replace(SPEC, sample_rate=22_050), name="other_rate")
+    write_toy_model(folder)
+    write_toy_model(folder, replace(SPEC, sample_rate=22_050), name="other_rate", decoder={})
     write_toy_model(folder, name="cardless").with_suffix(".json").unlink()
     return folder
 
@@ -100,6 +101,9 @@ def test_help_teaches_with_commands_that_exist():
         (["live", "-f", "notes.wav", "--set", "level"], 2, "write STAGE.OPTION=VALUE"),
         (["live", "-f", "notes.wav", "--chain", "level", "--set", "level.interval_ms=1"], 1, "from 10 to 1000"),
         (["live", "-f", "notes.wav", "--chain", "level", "--model", "x"], 2, "--model was given"),
+        (["live", "-f", "notes.wav", "--chain", "level", "--look-ahead", "20"], 2, "--look-ahead was given"),
+        (["live", "-f", "notes.wav", "-m", "toy.onnx", "--look-ahead", "30"], 1, "toy has 20, 40, 80, 160 ms to"),
+        (["live", "-f", "notes.wav", "--chain", "level", "--pedal"], 2, "--pedal was given, but no MIDI output"),
         (["live", "-f", "notes.wav", "--chain", "notes", "--model", "nosuch"], 1, "there is no model 'nosuch'"),
         (["live", "-f", "notes.wav", "--chain", "notes", "-m", "other_rate.onnx"], 1, "22050 Hz"),
         (["live", "-f", "notes.wav", "--chain", "notes", "-m", "cardless.onnx"], 1, "has no card"),
@@ -109,6 +113,7 @@ def test_help_teaches_with_commands_that_exist():
         (["train", "nosuch"], 1, "there is no trainer 'nosuch'"),
         (["transcribe"], 2, "Missing argument 'FILE...'"),
         (["transcribe", "notes.wav", "--chain", "humm", "-o", "out"], 1, "there is no stage 'humm'"),
+        (["transcribe", "notes.wav", "-m", "toy.onnx", "--look-ahead", "30", "-o", "out"], 1, "look_ahead is 30 ms"),
     ],
 )
 def test_a_failure_is_one_sentence_and_an_exit_code(folder, arguments, code, said):
@@ -159,6 +164,36 @@ def test_flags_are_laid_over_the_file():
     }
 
 
+def test_a_flag_for_the_notes_goes_before_whatever_the_file_says():
+    tables = {
+        "source": [
+            {"name": "a", "notes": {"look_ahead": 160, "frame_off": 0.2}},
+            {"name": "b", "chain": ["level"]},
+        ],
+        "stage": {"notes": {"look_ahead": 80}},
+    }
+    lay_notes(tables, model=None, look_ahead=20)
+    assert tables["stage"]["notes"] == {"look_ahead": 20} and tables["source"][0]["notes"] == {"frame_off": 0.2}
+
+
+def test_for_a_file_notes_are_as_sure_as_the_model_can_be_unless_someone_asked(folder):
+    def chosen(**notes) -> dict:
+        tables = {"source": [{"name": "a"}, {"name": "b", "chain": ["level"]}], "stage": {"notes": notes}}
+        lay_surest(tables)
+        assert "notes" not in tables["source"][1]
+        return tables["source"][0].get("notes", {})
+
+    toy = str(folder / "toy.onnx")
+    assert chosen(model=toy) == {"look_ahead": 160}
+    assert chosen(model=toy, look_ahead=40) == {}
+
+
+def test_every_midi_output_gets_the_pedal_if_asked_and_nothing_else_does():
+    tables = {"bridge": [{"type": "midi"}, {"type": "osc"}, {"type": "midi_file", "path": "x"}]}
+    lay_pedal(tables)
+    assert [bridge.get("pedal") for bridge in tables["bridge"]] == [True, None, True]
+
+
 def test_results_of_one_name_never_share_a_file():
     files = [Path("a/x.wav"), Path("b/X.flac"), Path("x-2.wav"), Path("c/x.wav")]
     names = distinct_names(files)
@@ -173,10 +208,9 @@ def test_the_terminal_knows_every_message_and_its_arguments():
     assert set(hearers) == {f"/ictus/{route.kind}" for route in ROUTES}
     for route in ROUTES:
         hearer = hearers[f"/ictus/{route.kind}"]
-        if route.kind != "status":  # a dict's own __setitem__
-            heard = list(inspect.signature(hearer).parameters)
-            told = [argument.name for argument in route.arguments]
-            assert len(heard) == len(told) and all(h.endswith(t) for h, t in zip(heard, told, strict=True))
+        heard = list(inspect.signature(hearer).parameters)
+        told = [argument.name for argument in route.arguments]
+        assert len(heard) == len(told) and all(h.endswith(t) for h, t in zip(heard, told, strict=True))
 
 
 def test_the_screen_shows_what_sounds_and_forgets_what_ended():
@@ -194,6 +228,11 @@ def test_the_screen_shows_what_sounds_and_forgets_what_ended():
     assert "A4   " in text() and "C5" not in text() and "xruns 3" in text() and "notes 52.5" in text()
     scene.hear("/ictus/note", ["voice", 69, 0, 0.0, 21.0, 1, 0, 4800])
     assert "A4   " not in text() and scene.sources["voice"].n_notes == 1
+    scene.hear("/ictus/pedal", ["voice", 1, 21.0, 4800])
+    scene.hear("/ictus/status", ["latency_notes_ms", 160.0])  # somebody has turned the dial
+    assert "(pedal)" in text() and "notes 160.0" in text()
+    scene.hear("/ictus/pedal", ["voice", 0, 21.0, 4800])
+    assert "(pedal)" not in text()
 
 
 # Transcribing
@@ -211,9 +250,35 @@ def test_transcribe_does_what_it_can_and_lists_the_rest(folder, tmp_path):
         assert bad in done.stderr.splitlines()[-1]
     assert re.search(r"cut\.wav .*(cut short|damaged|ends)", done.stderr)
     made = {path.name for path in (tmp_path / "out").iterdir()}
-    endings = (".mid", ".notes.csv", ".strikes.csv", ".png")
+    endings = (".mid", ".notes.csv", ".strikes.csv", ".pedal.csv", ".png")
     assert made == {name + ending for name in ("notes", "notes-2", "cut", "many") for ending in endings}
     assert (tmp_path / "out" / "notes.notes.csv").read_text() == (tmp_path / "out" / "notes-2.notes.csv").read_text()
+
+
+def test_transcribe_loads_a_model_once_for_all_files_and_hears_each_as_if_alone(folder, tmp_path, monkeypatch):
+    from engine.models import runner
+
+    loaded = []
+    load = runner.ort.InferenceSession
+    monkeypatch.setattr(runner.ort, "InferenceSession", lambda *a, **k: loaded.append(a) or load(*a, **k))
+    chain = ["--chain", "strike,notes,link", "-m", str(folder / "toy.onnx")]
+    given = [str(folder / name) for name in ("many.wav", "notes.wav")]
+    assert app.run(["transcribe", *given, *chain, "-o", str(tmp_path / "both")]) == 0 and len(loaded) == 1
+    assert app.run(["transcribe", given[1], *chain, "-o", str(tmp_path / "alone")]) == 0
+    both, alone = ((tmp_path / where / "notes.notes.csv").read_text() for where in ("both", "alone"))
+    assert both == alone and both.count("\n") > 4
+
+
+def test_the_look_ahead_is_how_late_a_file_s_notes_are_known_and_160_unless_asked(folder, tmp_path):
+    lateness = {}
+    for asked in ([], ["--look-ahead", "80"]):
+        flags = ["--chain", "notes", "-m", str(folder / "toy.onnx"), *asked, "-o", str(tmp_path)]
+        assert app.run(["transcribe", str(folder / "notes.wav"), *flags]) == 0
+        with (tmp_path / "notes.notes.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        late = [float(row["reported_at_seconds"]) - float(row["onset_seconds"]) for row in rows]
+        lateness[bool(asked)] = sorted(late)[len(late) // 2]
+    assert lateness[False] - lateness[True] == pytest.approx(0.08, abs=0.02)
 
 
 def test_transcribe_writes_the_notes_played(folder, tmp_path):

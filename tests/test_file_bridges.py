@@ -16,7 +16,7 @@ from bridges.beside import written_beside
 from bridges.csv_file import NotesCsvBridge, PedalCsvBridge, StrikesCsvBridge
 from bridges.level_curve import LevelCurve
 from bridges.performance import Performance
-from bridges.piano_roll import MIN_PITCHES, PianoRollBridge, pitch_name, pitches_shown
+from bridges.piano_roll import MIN_PITCHES, PianoRollBridge, pitches_shown
 from engine.bridge import SessionInfo
 from engine.events import (
     CONFIRMED,
@@ -31,6 +31,7 @@ from engine.events import (
     Pedal,
     Strike,
 )
+from engine.pitch import pitch_name
 
 RATE = 44_100
 MONO = SessionInfo(("mono",), RATE, None, lambda command: True, dict)

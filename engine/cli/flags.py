@@ -38,6 +38,10 @@ Set = _flag(
     list[str], LISTEN, "An option of a stage: strike.threshold=0.4.", "--set", metavar="[SOURCE:]STAGE.OPTION=VALUE"
 )
 Model = _flag(str, LISTEN, "The model that listens for notes.", "--model", "-m", metavar="NAME|PATH")
+LookAhead = _flag(
+    int, LISTEN, "Notes early or sure: how late they may be known, in milliseconds.", "--look-ahead",
+    metavar="20|40|80|160",
+)  # fmt: skip
 
 OUT = "Where the news goes"
 Midi = _flag(
@@ -50,6 +54,9 @@ OscIn = _flag(
 Record = _flag(
     Path, OUT, "Write what is heard as MIDI; readable even after a crash.", "--record", "-r", metavar="FILE.mid"
 )
+Pedal = Annotated[
+    bool, Option("--pedal", help="MIDI gets the sustain pedal too, as controller 64.", rich_help_panel=OUT)
+]
 
 Seconds = Annotated[float | None, Option(help="Stop by itself after this long.", min=0.0, show_default=False)]
 Output = Annotated[Path, Option("--output", "-o", metavar="DIR", help="Folder for what is written; made if need be.")]

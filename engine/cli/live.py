@@ -20,15 +20,19 @@ def live(
     chain: flags.Chain = None,
     set_: flags.Set = None,
     model: flags.Model = None,
+    look_ahead: flags.LookAhead = None,
     midi: flags.Midi = None,
     osc: flags.Osc = None,
     osc_in: flags.OscIn = None,
     record: flags.Record = None,
+    pedal: flags.Pedal = False,
     seconds: flags.Seconds = None,
 ) -> None:
     """Listen to an instrument, show what is heard, and send it on as MIDI and OSC. Ctrl-C ends it.
 
     ictus live --midi virtual
+
+    ictus live --look-ahead 20 --midi virtual
 
     ictus live -i voice=1 -i guitar=2 --osc 127.0.0.1:9000 --chain voice=level,notes
 
@@ -42,8 +46,7 @@ def live(
     _lay_audio(tables, file, bool(input_), device=device, host_api=host_api, sample_rate=rate, block_samples=block)
     options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
-    if model:
-        options.lay_model(tables, model)
+    options.lay_notes(tables, model=model, look_ahead=look_ahead)
     if midi == "off":
         options.drop_bridge(tables, "midi")
     elif midi:
@@ -54,6 +57,8 @@ def live(
         options.lay_bridge(tables, "osc_in", port=osc_in)
     if record:
         options.lay_bridge(tables, "midi_file", path=str(record))
+    if pedal:
+        options.lay_pedal(tables)
     Config.from_dict(tables)  # refuses what cannot be, before a process is started for it
     perform(tables, seconds)
 

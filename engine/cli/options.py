@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.cli.errors import USAGE, CliError
 from engine.config import DEFAULT_CHAIN
+from engine.models.card import find_model, read_card
 
 Tables = dict[str, Any]
 
@@ -56,11 +57,38 @@ def lay_settings(tables: Tables, settings: list[str]) -> None:
             owner.setdefault(stage, {})[option] = _value(value)
 
 
-def lay_model(tables: Tables, model: str) -> None:
-    """Every source that listens for notes uses it."""
-    if not any("notes" in chain_of(source) for source in tables["source"]):
-        raise CliError("--model was given, but no source has the stage notes in its chain", USAGE)
-    tables.setdefault("stage", {}).setdefault("notes", {})["model"] = model
+def lay_notes(tables: Tables, **options: Any) -> None:
+    """Options of the stage notes, for every source that has it; those that are None were not given."""
+    for option, value in options.items():
+        if value is None:
+            continue
+        listening = [source for source in tables["source"] if "notes" in chain_of(source)]
+        if not listening:
+            flag = f"--{option.replace('_', '-')}"
+            raise CliError(f"{flag} was given, but no source has the stage notes in its chain", USAGE)
+        for source in listening:
+            source.get("notes", {}).pop(option, None)
+        tables.setdefault("stage", {}).setdefault("notes", {})[option] = value
+
+
+def lay_surest(tables: Tables) -> None:
+    """Notes as sure as the model can be, wherever nothing else was asked for."""
+    everywhere = tables.get("stage", {}).get("notes", {})
+    for source in tables["source"]:
+        chosen = {**everywhere, **source.get("notes", {})}
+        if "notes" in chain_of(source) and "look_ahead" not in chosen:
+            card = read_card(find_model(chosen.get("model", "notes")))
+            if card.kind == "notes":
+                source.setdefault("notes", {})["look_ahead"] = max(card.operating_points)
+
+
+def lay_pedal(tables: Tables) -> None:
+    """Every MIDI output sends it."""
+    outputs = [bridge for bridge in tables.get("bridge", []) if bridge.get("type") in ("midi", "midi_file")]
+    if not outputs:
+        raise CliError("--pedal was given, but no MIDI output; give --midi or --record too", USAGE)
+    for bridge in outputs:
+        bridge["pedal"] = True
 
 
 def drop_idle_options(tables: Tables) -> None:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
 
+from engine.pitch import pitch_name
+
 KEPT_LINES = 1000
 SILENCE_DB = -120.0
 ANY_DRUM = "any"  # what OSC says of a strike that no stage put a name to
-NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-
-
-def note_name(pitch: int) -> str:
-    """60 is C4.
-
-    >>> note_name(60), note_name(69)
-    ('C4', 'A4')
-    """
-    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+LATENCY = re.compile(r"latency_(\w+)_ms")  # what the session calls the declared latency of a stage
 
 
 @dataclass
@@ -26,6 +20,7 @@ class SourceView:
     rms_db: float = SILENCE_DB
     peak_db: float = SILENCE_DB
     sounding: dict[int, int] = field(default_factory=dict)  # note id -> pitch
+    pedal_is_down: bool = False
     struck_seconds: float = float("-inf")  # monotonic time of the last strike
     last_strike_id: int = 0
     n_notes: int = 0
@@ -35,7 +30,7 @@ class SourceView:
 
 
 class Scene:
-    """Tell it every message; read its fields. `latency_ms`: declared, by stage."""
+    """Tell it every message; read its fields. `latency_ms`: declared, by stage; follows the dial."""
 
     def __init__(self, sources: list[str], latency_ms: dict[str, float]) -> None:
         self.sources = {name: SourceView() for name in sources}
@@ -49,10 +44,11 @@ class Scene:
             "/ictus/note": self._note,
             "/ictus/notes/off": self._all_notes_off,
             "/ictus/strike": self._strike,
+            "/ictus/pedal": self._pedal,
             "/ictus/level": self._level,
             "/ictus/cue": self._cue,
             "/ictus/fault": self._fault,
-            "/ictus/status": self.status.__setitem__,
+            "/ictus/status": self._status,
         }
 
     def hear(self, address: str, arguments: list) -> None:
@@ -81,11 +77,12 @@ class Scene:
         view.sounding[note_id] = pitch
         view.n_notes += 1
         view.lowest, view.highest = min(view.lowest, pitch), max(view.highest, pitch)
-        self._say(source, f"note {note_name(pitch)}, velocity {velocity}, {late_ms:.0f} ms late")
+        self._say(source, f"note {pitch_name(pitch)}, velocity {velocity}, {late_ms:.0f} ms late")
 
     def _all_notes_off(self, source: str, reason: str) -> None:
         if source in self.sources:
             self.sources[source].sounding.clear()
+            self.sources[source].pedal_is_down = False
             self._say(source, f"all notes off: {reason}")
 
     def _strike(
@@ -108,6 +105,11 @@ class Scene:
         struck = "strike" if drum == ANY_DRUM else drum
         self._say(source, f"{struck}, strength {strength:.2f}, {late_ms:.0f} ms late")
 
+    def _pedal(self, source: str, is_down: int, late_ms: float, at_sample: int) -> None:
+        if source in self.sources:
+            self.sources[source].pedal_is_down = bool(is_down)
+            self._say(source, f"pedal {'down' if is_down else 'up'}, {late_ms:.0f} ms late")
+
     def _level(self, source: str, rms_db: float, peak_db: float) -> None:
         if source in self.sources:
             self.sources[source].rms_db, self.sources[source].peak_db = rms_db, peak_db
@@ -118,6 +120,11 @@ class Scene:
     def _fault(self, source: str, where: str, message: str) -> None:
         self.faults.append(message)
         self._say(source, f"fault: {message}")
+
+    def _status(self, name: str, value: float) -> None:
+        self.status[name] = value
+        if latency := LATENCY.fullmatch(name):
+            self.latency_ms[latency[1]] = value
 
     def _say(self, source: str, what: str) -> None:
         self.recent.append(f"{time.monotonic() - self._started_seconds:8.2f}  {source}  {what}")

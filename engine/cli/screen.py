@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.scene import Scene, SourceView, note_name
+from engine.cli.scene import Scene, SourceView
+from engine.pitch import pitch_name
 
 DRAW_SECONDS = 0.05
 RECENT_LINES = 8
@@ -71,7 +72,7 @@ def picture(scene: Scene, now_seconds: float) -> RenderableType:
             _meter(view),
             f"{view.peak_db:.0f}",
             Text("●" if lit else "·", "bold yellow" if lit else "dim"),
-            Text(" ".join(note_name(pitch) for pitch in sorted(view.sounding.values())).ljust(24), "bold cyan"),
+            Text(_sounding(view).ljust(24), "bold cyan"),
             str(view.n_notes),
             str(view.n_strikes),
         )
@@ -93,6 +94,10 @@ def numbers(scene: Scene) -> str:
         f"{number['seconds']:.1f} s   load {100 * number['load']:.0f} %   xruns {number['xruns']:.0f}   "
         f"lost {number['dropped_frames']:.0f} frames, {number['dropped_events']:.0f} events"
     )
+
+
+def _sounding(view: SourceView) -> str:
+    return " ".join([*map(pitch_name, sorted(view.sounding.values())), *["(pedal)"] * view.pedal_is_down])
 
 
 def _meter(view: SourceView) -> Text:

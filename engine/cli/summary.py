@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.cli.scene import Scene, note_name
+from engine.cli.scene import Scene
+from engine.pitch import pitch_name
 
 LOSSES = {
     "dropped_frames": "frames lost before the engine",
@@ -23,7 +24,7 @@ def summary(scene: Scene, ended: dict[str, Any]) -> str:
     status = ended["status"]
     lines = [f"Listened for {status['seconds']:.1f} s: {status['notes']:.0f} notes, {status['strikes']:.0f} strikes."]
     for name, view in scene.sources.items():
-        span = f" from {note_name(view.lowest)} to {note_name(view.highest)}" if view.n_notes else ""
+        span = f" from {pitch_name(view.lowest)} to {pitch_name(view.highest)}" if view.n_notes else ""
         lines.append(f"  {name}: {view.n_notes} notes{span}, {view.n_strikes} strikes")
     declared = ", ".join(f"{stage} {ms:.1f}" for stage, ms in scene.latency_ms.items())
     measured = f"median {status['late_p50_ms']:.0f} ms, p99 {status['late_p99_ms']:.0f} ms"

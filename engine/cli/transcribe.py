@@ -13,7 +13,10 @@ from engine.events import Event, Fault
 if TYPE_CHECKING:
     from engine.bridge import SessionInfo
 
-OUTPUTS = {"midi_file": ".mid", "notes_csv": ".notes.csv", "strikes_csv": ".strikes.csv", "piano_roll": ".png"}
+OUTPUTS = {
+    "midi_file": ".mid", "notes_csv": ".notes.csv", "strikes_csv": ".strikes.csv", "pedal_csv": ".pedal.csv",
+    "piano_roll": ".png",
+}  # fmt: skip
 
 
 def transcribe(
@@ -23,12 +26,16 @@ def transcribe(
     chain: flags.Chain = None,
     set_: flags.Set = None,
     model: flags.Model = None,
+    look_ahead: flags.LookAhead = None,
+    pedal: flags.Pedal = False,
 ) -> None:
-    """Write down what is played in sound files: MIDI, notes and strikes as tables, a picture.
+    """Write down what is played in sound files: MIDI, tables of notes, strikes and pedal, a picture.
 
-    Each FILE, mixed to mono, gives NAME.mid, NAME.notes.csv, NAME.strikes.csv
-    and NAME.png in DIR; older ones of that name are replaced. The engine hears
-    a file exactly as it would hear it live: reported_at_seconds is when it knew.
+    Each FILE, mixed to mono, gives NAME.mid, NAME.notes.csv, NAME.strikes.csv,
+    NAME.pedal.csv and NAME.png in DIR; older ones of that name are replaced.
+    Nobody waits for a file, so notes are as sure as the model can be; with
+    --look-ahead 40 they are those ictus live would send: reported_at_seconds
+    is when it knew.
 
     ictus transcribe takes/*.wav -o out
     """
@@ -36,25 +43,14 @@ def transcribe(
     tables["source"] = [{**(tables.get("source") or [{}])[0], "name": "mono", "channels": [1]}]
     options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
-    if model:
-        options.lay_model(tables, model)
+    options.lay_notes(tables, model=model, look_ahead=look_ahead)
+    options.lay_surest(tables)
     output.mkdir(parents=True, exist_ok=True)
     files = list(dict.fromkeys(files))
-    checked = _checked(Config.from_dict(tables))
-    failed = _transcribe_all(checked, dict(zip(files, distinct_names(files), strict=True)), output)
+    writer = _Writer(Config.from_dict(tables), pedal)
+    failed = _transcribe_all(writer, dict(zip(files, distinct_names(files), strict=True)), output)
     if failed:
         raise CliError(f"{len(failed)} of {len(files)} files could not be transcribed: {', '.join(failed)}")
-
-
-def _checked(config: Config) -> Config:
-    """What would fail for every file is refused once, before the first."""
-    from engine.build import build_chain
-
-    try:
-        build_chain(config, config.sources[0])
-    except ValueError as error:
-        raise CliError(str(error)) from error
-    return config
 
 
 def distinct_names(files: list[Path]) -> list[str]:
@@ -71,7 +67,7 @@ def distinct_names(files: list[Path]) -> list[str]:
     return names
 
 
-def _transcribe_all(config: Config, names: dict[Path, str], output: Path) -> list[str]:
+def _transcribe_all(writer: _Writer, names: dict[Path, str], output: Path) -> list[str]:
     """Every file it can; the names of those it could not."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -82,8 +78,8 @@ def _transcribe_all(config: Config, names: dict[Path, str], output: Path) -> lis
         for file, name in names.items():
             task = progress.add_task(file.name, total=None)
             try:
-                summary = _transcribe_one(config, file, output / name, _ProgressBar(progress, task))
-                print(f"{file}: {summary} -> {output / name}.mid, .notes.csv, .strikes.csv, .png", flush=True)
+                summary = writer.transcribe(file, output / name, _ProgressBar(progress, task))
+                print(f"{file}: {summary} -> {output / name}{', '.join(OUTPUTS.values())}", flush=True)
             except Exception as error:
                 errors.print(f"ictus: {file}: {explain(error)[0]}", markup=False, highlight=False)
                 failed.append(str(file))
@@ -91,24 +87,39 @@ def _transcribe_all(config: Config, names: dict[Path, str], output: Path) -> lis
     return failed
 
 
-def _transcribe_one(config: Config, file: Path, stem: Path, watcher: _ProgressBar) -> str:
-    from engine.build import build_session
-    from engine.registry import BRIDGES, make
-    from engine.sources.file import FileSource
+class _Writer:
+    """What hears every file: one chain, so that models are loaded once, and what would fail for all fails at once."""
 
-    source = FileSource(file)
-    paths = {name: stem.with_name(stem.name + ending) for name, ending in OUTPUTS.items()}
-    bridges = [(name, make(BRIDGES, name, {"path": path})) for name, path in paths.items()]
-    session = build_session(config, source, [*bridges, ("progress", watcher)])
-    watcher.set_length(source.n_frames)
-    session.run()
-    for sentence in dict.fromkeys((source.warning, *watcher.faults)):
-        if sentence:
-            watcher.say(f"{file}: {sentence}")
-    status = session.status()
-    if status["bridge_errors"] or not all(path.exists() for path in paths.values()):
-        raise CliError("its results could not be written in full")
-    return f"{status['notes']:.0f} notes, {status['strikes']:.0f} strikes in {status['seconds']:.1f} s"
+    def __init__(self, config: Config, pedal: bool) -> None:
+        from engine.build import build_chain
+
+        self._config, self._pedal = config, pedal
+        try:
+            self._chain = build_chain(config, config.sources[0])
+        except ValueError as error:
+            raise CliError(str(error)) from error
+
+    def transcribe(self, file: Path, stem: Path, watcher: _ProgressBar) -> str:
+        """Hear `file`, write its results; what it came to."""
+        from engine.build import build_session
+        from engine.registry import BRIDGES, make
+        from engine.sources.file import FileSource
+
+        source = FileSource(file)
+        paths = {name: stem.with_name(stem.name + ending) for name, ending in OUTPUTS.items()}
+        made = {name: {"path": path} for name, path in paths.items()}
+        made["midi_file"]["pedal"] = self._pedal
+        bridges = [(name, make(BRIDGES, name, given)) for name, given in made.items()]
+        session = build_session(self._config, source, [*bridges, ("progress", watcher)], [self._chain])
+        watcher.set_length(source.n_frames)
+        session.run()
+        for sentence in dict.fromkeys((source.warning, *watcher.faults)):
+            if sentence:
+                watcher.say(f"{file}: {sentence}")
+        status = session.status()
+        if status["bridge_errors"] or not all(path.exists() for path in paths.values()):
+            raise CliError("its results could not be written in full")
+        return f"{status['notes']:.0f} notes, {status['strikes']:.0f} strikes in {status['seconds']:.1f} s"
 
 
 class _ProgressBar:

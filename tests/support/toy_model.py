@@ -2,7 +2,7 @@
 
 A pitch is active while its band of the sharp spectrum stands out; its onset and its offset are the rise and the fall of
 that band since the last frame. On pure tones it is right. It has four rows, which hear the same; what they say is kept
-back until their look-ahead is over. The pedal is down while the highest pitch sounds.
+back until their look-ahead is over. The pedal is down while PEDAL_PITCH sounds.
 """
 
 from pathlib import Path
@@ -19,8 +19,9 @@ SPEC = FeatureSpec(
     views=(View(0, 0, 196, 2048, 512),),
 )  # fmt: skip
 LOUD = 2.0  # feature value a tone of -20 dBFS reaches in its own band; its neighbours stay below
-LATE_FRAMES = 3  # by so much a band rises after the attack: rows with less look-ahead are late, and say so
+LATE_FRAMES = 4  # by so much or less a band rises after the attack: rows with less look-ahead are late, and say so
 POINTS = {"20": 0, "40": 2, "80": 6, "160": 14}  # milliseconds -> look-ahead in frames
+PEDAL_PITCH = 84
 ROWS = ("onset", "frame", "offset")
 
 
@@ -34,7 +35,7 @@ def write_toy_model(
     constants = {
         "bands": bands.astype(np.int64), "loud": np.float32([LOUD]), "steep": np.float32([30.0]),
         "rise": np.float32([0.3]), "first": np.int64([0]), "one": np.int64([1]), "poison": np.float32([poison]),
-        "end": np.int64([n_past + 1]), "rows": n_past - np.int64(kept_back), "pedal_pitch": np.int64(87),
+        "end": np.int64([n_past + 1]), "rows": n_past - np.int64(kept_back), "pedal_pitch": np.int64(PEDAL_PITCH - 21),
     }  # fmt: skip
     nodes = [
         helper.make_node("Slice", ["features", "first", "one", "one"], ["sharp"]),
