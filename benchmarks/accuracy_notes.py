@@ -61,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not chosen.quick:
             publish(kept)
         if chosen.write_card:
-            path = find_model(chosen.model)
-            card = read_card(path)
-            write_card(replace(card, scores={**card.scores, "real_piano": kept["points"]}), path)
+            for model, name in ((chosen.model, "points"), (chosen.whole, "whole")):
+                if model and name in kept:
+                    keep_in_card(find_model(model), kept[name])
     except (ValueError, OSError, ModelError) as error:
         print(f"accuracy_notes: {error}", file=sys.stderr)
         return 1
@@ -81,12 +81,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rir", type=Path, help="an impulse response: the room of the disturbances")
     parser.add_argument("--instruments", type=Path, help="data folder with the instruments, for repeats")
     parser.add_argument("--peers", type=Path, metavar="ENVS", help="folder of the peers' virtual environments")
-    parser.add_argument("--peer-files", type=int, default=10, help="beginnings for the slow peers (default: 10)")
+    parser.add_argument("--peer-files", type=int, default=6, help="as many beginnings (default: 6)")
     parser.add_argument("--peer-seconds", type=float, default=30.0, help="of each of them (default: 30)")
     parser.add_argument("--only", nargs="+", choices=PARTS, help="parts (default: all that can be measured)")
     parser.add_argument("--processes", type=int, default=1, help="recordings heard at a time")
     parser.add_argument("--quick", action="store_true", help="the beginnings of two recordings; nothing is written")
-    parser.add_argument("--write-card", action="store_true", help="keep the scores of all points in the model's card")
+    parser.add_argument("--write-card", action="store_true", help="keep the scores in the cards of the models")
     return parser.parse_args(arguments)
 
 
@@ -132,6 +132,11 @@ def publish(kept: dict[str, Part]) -> None:
         results.put(results.RESULTS, f"notes: {name}", table)
     if "beginnings" in kept:
         draw(kept["beginnings"], CURVE)
+
+
+def keep_in_card(model: Path, part: Part) -> None:
+    card = read_card(model)
+    write_card(replace(card, scores={**card.scores, "real_piano": part}), model)
 
 
 def command_of(arguments: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from benchmarks.noteless import NOISE_LEVELS_DB, noise, silence, speech
 from benchmarks.recordings import beginning, load_recordings, read_notes, shortest, spread
 from engine.bridge import SessionInfo
 from engine.events import NoteOff, NoteOn
+from engine.models.card import read_card
 from tests.support.toy_model import tones, write_toy_model
 
 RATE = 16_000
@@ -85,6 +86,15 @@ def test_a_second_run_of_one_part_leaves_the_others(data, toy, desk_and_pages):
     assert accuracy_notes.main([*asked, "--only", "speed"]) == 0
     kept = json.loads((desk_and_pages / "kept.json").read_text())
     assert kept["points"] == before and kept["speed"]["cpu_seconds_a_second"]["Ictus, 40 ms"] > 0
+
+
+def test_scores_are_kept_in_the_card_when_asked(data, desk_and_pages):
+    model = write_toy_model(desk_and_pages, scores={"held_out": 0.5})
+    asked = ["--data", str(data), "--model", str(model), "--look-ahead", "80", "--only", "points", "--write-card"]
+    assert accuracy_notes.main(asked) == 0
+    scores = read_card(model).scores
+    assert scores["held_out"] == 0.5
+    assert scores["real_piano"]["points"]["80 ms"]["scores"]["onset 50"]["f1"] == 1.0
 
 
 def test_a_quick_run_writes_nothing(data, toy, desk_and_pages, capsys):
