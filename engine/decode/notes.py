@@ -273,9 +273,9 @@ def _judge(t, p, pitch, row, past, strong, changes, n_changes):
         ):
             reason, ended_at = _OFF_RELEASE, middle + _top(past[2, before], released, past[2, after])
         elif pitch.faded >= row.off_frames:
-            reason, ended_at = _OFF_DECAY, middle + 1.5 - row.off_frames
-        elif t + 1 - pitch.since >= row.longest:
-            reason, ended_at = _OFF_WATCHDOG, middle + 1.0
+            reason, ended_at = _OFF_DECAY, middle + row.wait + 0.5 - row.off_frames
+        elif t + row.wait - pitch.since >= row.longest:
+            reason, ended_at = _OFF_WATCHDOG, middle + row.wait
         if reason:
             pitch.since, pitch.faded = _SILENT, 0
             pitch.ended_at = max(pitch.began_at, ended_at)

@@ -135,8 +135,10 @@ class NotesStage:
         self._dial = dial
         self._decoder.row_of_pitch = rows
         self._pedal.row = int(rows.max())  # rows are ascending: the surest that is listened to
-        latest_ms = list(self._card.operating_points)[self._pedal.row]
-        self.latency_samples = round(latest_ms * self.features.sample_rate / 1000) - 1
+        waited = [
+            self._card.look_ahead_frames[row] + self._decoder.options[row].peak_frames for row in np.unique(rows)
+        ]
+        self.latency_samples = (max(waited) + 1) * self.hop_samples - 1
 
     def _row(self, option: str, ms: float) -> int:
         points = self._card.operating_points
