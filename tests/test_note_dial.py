@@ -107,6 +107,13 @@ def test_a_note_that_fades_while_the_dial_is_turned_ends():
             assert changes[1].at_frame == pytest.approx(60, abs=1)
 
 
+def test_a_note_fades_in_its_own_time_though_the_dial_never_rests():
+    for there, back in ((0, 1), (1, 2), (0, 3)):
+        turns = {k: back if k % 2 else there for k in range(N_FRAMES)}
+        on, off = (change for _, change in Toy().play(60, 50, n_frames=20).hear(turns, off_frames=12))
+        assert (off.reason, off.at_frame) == ("decay", 70), (there, back)
+
+
 def test_one_pitch_turned_leaves_the_others_alone():
     toy = Toy()
     for pitch in PITCHES:

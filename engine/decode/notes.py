@@ -178,9 +178,10 @@ class NoteDecoder:
         moved = rows != self._pitches["row"]
         # What is judged again: a row sees an onset within the refractory time of where another does.
         resumed = np.maximum(self._pitches["judged"] + 2 - self._rows["refractory"][rows], self._first)
-        self._pitches["next"][moved] = np.minimum(self._pitches["next"], resumed)[moved]
-        self._pitches["faded"][moved] = 0
-        self._pitches["row"] = rows
+        resumed = np.where(moved, np.minimum(self._pitches["next"], resumed), self._pitches["next"])
+        n_again = self._pitches["next"] - resumed
+        self._pitches["faded"] = np.maximum(0, self._pitches["faded"] - n_again)
+        self._pitches["next"], self._pitches["row"] = resumed, rows
 
     def change_options(self, **changes: float) -> None:
         """The same change for every row. ValueError, and nothing changed, where one is out of its range."""
