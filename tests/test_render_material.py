@@ -90,11 +90,8 @@ def test_a_key_struck_again_comes_fast_and_is_lifted_in_between():
 
 
 def test_chords_are_struck_almost_together():
-    together = 0
-    for seed in SEEDS:
-        onsets = play("chords", seed)[:, 0]
-        together += (np.diff(onsets) < 0.06).sum()
-    assert together > 5 * len(SEEDS)
+    gaps = np.concatenate([np.diff(play("chords", seed)[:, 0]) for seed in SEEDS])
+    assert np.mean(gaps < 0.03) > 0.6  # within chords; the others lie between them
 
 
 def test_scales_go_by_steps_and_are_fast_or_slow():
