@@ -126,7 +126,7 @@ def peers(part: dict[str, Any]) -> str:
     ]
     first = next(iter(part["rows"].values()))
     said = f"{first['files']} recordings, {first['seconds']:.0f} s, {first['played']} notes; everybody heard the same."
-    missing = "".join(f" Left out: {why}." for why in part["failed"].values())
+    missing = "".join(f" Left out: {why}." for why in part["failed"])
     return f"{said}{missing}\n\n{markdown(head, lines)}"
 
 

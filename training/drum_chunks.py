@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from engine.features.frontend import features_of
 from training.chunks import DB_PER_UNIT, SILENCE, Disguise, mapped
 from training.drum_labels import N_ANSWERS, DrumTargets, drum_targets
 from training.drums_features import DRUMS_FEATURES
+from training.render.room import EQ_HZ, filtered, noise, rms
 
-KIND_SHARES = {"drums": 0.5, "mix": 0.35, "backing": 0.15}  # of the chunks
-UNDER_MUSIC = 0.5  # of the chunks of drums alone: some backing is added
-MUSIC_DB = (-20.0, 8.0)  # by so much that backing is turned up
+KIND_SHARES = {"drums": 0.47, "mix": 0.32, "backing": 0.16, "noise": 0.05}  # of the chunks
+UNDER_MUSIC = 0.65  # of the chunks of drums alone: some backing is added
+MUSIC_DB = (-18.0, 10.0)  # by so much that backing is turned up
+MOST_SHIFT_BANDS = 3  # backing is moved up or down by so many: other keys, other instruments
+NOISY = 0.25  # of all chunks: hiss, wind or hum is added
+NOISE_DB = (-50.0, -5.0)  # by so much that it is turned up
+NOISE_SECONDS, N_NOISES, LOUDEST_NOISE_RMS = 4.0, 60, 0.1
 
 
 class DrumShard(NamedTuple):
@@ -61,18 +68,26 @@ def draw_batch(
 ) -> tuple[np.ndarray, DrumTargets]:
     """Random chunks: features float32 [batch, n_frames, 2, 46] and targets [batch, n_frames, 6]."""
     spec = DRUMS_FEATURES
-    kinds = [kind for kind in KIND_SHARES if kind in shards.of_kind]
+    of_kind = {**shards.of_kind, "noise": made_up_noises()}
+    kinds = [kind for kind in KIND_SHARES if kind in of_kind]
     shares = np.array([KIND_SHARES[kind] for kind in kinds])
     features = np.full((batch, n_frames, spec.n_channels, spec.n_bands), SILENCE, np.float32)
     answers = DrumTargets(*(np.zeros((batch, n_frames, N_ANSWERS), np.float32) for _ in DrumTargets._fields))
     for row in range(batch):
         kind = str(rng.choice(kinds, p=shares / shares.sum()))
-        shard, first = _anywhere(shards.of_kind[kind], n_frames, rng)
+        shard, first = _anywhere(of_kind[kind], n_frames, rng)
         heard = shard.features[first : first + n_frames]
         features[row, : len(heard)] = heard
-        if kind == "drums" and "backing" in shards.of_kind and rng.random() < UNDER_MUSIC:
-            music, start = _anywhere(shards.of_kind["backing"], n_frames, rng)
-            add(features[row], music.features[start : start + n_frames], rng.uniform(*MUSIC_DB))
+        if kind == "drums" and "backing" in of_kind and rng.random() < UNDER_MUSIC:
+            music, start = _anywhere(of_kind["backing"], n_frames, rng)
+            music = moved(
+                music.features[start : start + n_frames], int(rng.integers(-MOST_SHIFT_BANDS, MOST_SHIFT_BANDS + 1))
+            )
+            disguise.apply(music, rng)
+            add(features[row], music, rng.uniform(*MUSIC_DB))
+        if rng.random() < NOISY:
+            hiss, start = _anywhere(of_kind["noise"], n_frames, rng)
+            add(features[row], hiss.features[start : start + n_frames], rng.uniform(*NOISE_DB))
         disguise.apply(features[row], rng)
         for answer, target in zip(answers, drum_targets(shard.labels, first, n_frames), strict=True):
             answer[row] = target
@@ -82,6 +97,30 @@ def draw_batch(
 def _anywhere(shards: list[DrumShard], n_frames: int, rng: np.random.Generator) -> tuple[DrumShard, int]:
     shard = shards[rng.integers(len(shards))]
     return shard, int(rng.integers(max(1, len(shard.features) - n_frames + 1)))
+
+
+@lru_cache(maxsize=1)
+def made_up_noises(seed: int = 1) -> list[DrumShard]:
+    """Hiss of many colours, some of it in gusts, with hum: nothing in it is a strike."""
+    rng = np.random.default_rng(seed)
+    rate = DRUMS_FEATURES.sample_rate
+    n_samples = int(NOISE_SECONDS * rate)
+    shards = []
+    for _ in range(N_NOISES):
+        samples = filtered(noise(n_samples, rate, rng), EQ_HZ, rng.normal(0.0, 8.0, len(EQ_HZ)))
+        if rng.random() < 0.5:
+            knots = rng.uniform(0.05, 1.0, int(NOISE_SECONDS * rng.uniform(1.0, 6.0)) + 2)
+            samples *= np.interp(np.linspace(0.0, len(knots) - 1.0, n_samples), np.arange(len(knots)), knots)
+        samples *= LOUDEST_NOISE_RMS * 10.0 ** (-rng.uniform(0.0, 30.0) / 20.0) / rms(samples)
+        features = features_of(samples.astype(np.float32), DRUMS_FEATURES)
+        shards.append(DrumShard("noise", "", features, np.zeros((0, 4), np.float32), np.zeros(0, np.int16)))
+    return shards
+
+
+def moved(features: np.ndarray, n_bands: int) -> np.ndarray:
+    """float32 `features` as if everything sounded `n_bands` higher; the outermost bands are repeated."""
+    sources = np.clip(np.arange(features.shape[-1]) - n_bands, 0, features.shape[-1] - 1)
+    return features[..., sources].astype(np.float32)
 
 
 def add(features: np.ndarray, other: np.ndarray, gain_db: float) -> None:

@@ -1,7 +1,7 @@
 """What a drums model should say in every frame of a known take.
 
-Frame k ends at (k + 1) * hop_samples / sample_rate. In the frame in which a drum is struck, and in the one after the
-answers that are asked for, nothing is asked: a strike may be told at once where it is clear.
+Frame k ends at (k + 1) * hop_samples / sample_rate. From the frame in which a drum is struck until the answers that are
+asked for, and in the one after them, nothing is asked: a strike may be told at once where it is clear.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from training.drums_features import CLASSES, DRUMS_FEATURES
 from training.render_drums.play import AUDIBLE_DB, DRUM, SECONDS, STRUCK
 
 N_ANSWERS = 1 + len(CLASSES)
-FIRST_FRAME = 1  # asked for so many frames after the one in which the drum was struck: 5 to 10 ms after the attack
+FIRST_FRAME = 2  # asked for so many frames after the one in which the drum was struck: 10 to 15 ms after the attack
 LAST_FRAME = 3
 FAINT_DB = -30.0  # under the loudest hit around it: nobody is asked to hear that
 

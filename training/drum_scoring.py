@@ -17,7 +17,7 @@ from training.render_drums.play import AUDIBLE_DB, DRUM, SECONDS
 
 TOLERANCE_SECONDS = 0.025
 MERGED_SECONDS = 0.03  # labels so close are one strike
-USUAL_AGE_SECONDS = 0.010  # a strike reported at the end of a frame sounded so long before, more or less
+USUAL_AGE_SECONDS = 0.0125  # a strike reported at the end of a frame sounded so long before, more or less
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
 
 
@@ -62,7 +62,7 @@ def strikes(heard: DrumsHeard, options: DrumDecoderOptions) -> list[tuple[float,
 
 
 def score(all_heard: Sequence[DrumsHeard], options: DrumDecoderOptions, drum: int | None = None) -> DrumScore:
-    """Over all recordings; of any drum, or of one of DRUMS. A strike on a hit too faint to be asked for doesn't count."""
+    """Of any drum, or of one of DRUMS; over all recordings. A strike on a hit too faint to be asked for counts not."""
     n_hits = n_found = n_labels = 0
     delays: list[float] = []
     for heard in all_heard:

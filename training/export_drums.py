@@ -17,7 +17,6 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,18 @@ from training.drums_features import DRUMS_FEATURES
 from training.export import LICENCE, OPSET, PARITY, ParityError, commit
 from training.nets.drums import DrumsNet
 from training.render_drums.kits import KITS
-from training.render_drums.play import SECONDS
+from training.render_drums.play import DRUM, SECONDS
 
 OUTPUTS = ("onset", "velocity")
 GOLDEN_FRAMES = 200
-GRID = {"threshold": np.arange(0.16, 0.72, 0.04), "rearm": (0.4, 0.6, 0.8, 1.0), "refractory_frames": (5, 6, 8, 10)}
+# What is tried, one option after the other; the first comes again at the end.
+CHOICES: tuple[tuple[str, tuple[float, ...]], ...] = (
+    ("threshold", (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)),
+    ("rearm", (0.4, 0.6, 0.8, 1.0)),
+    ("refractory_frames", (5, 6, 8, 10)),
+    ("threshold", (0.25, 0.28, 0.31, 0.34, 0.37, 0.4, 0.43, 0.46, 0.49)),
+)
+DRUM_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 class OneStep(nn.Module):
@@ -138,16 +144,17 @@ def choose_options(heard: Sequence[DrumsHeard]) -> DrumDecoderOptions:
     def mean_f1(options: DrumDecoderOptions) -> float:
         return float(np.mean([score(some, options).f1 for some in kinds]))
 
-    choices = (
-        DrumDecoderOptions(round(float(at), 3), 0.5, rearm, least) for at, rearm, least in product(*GRID.values())
-    )
-    best = max(choices, key=mean_f1)
+    played = np.concatenate([one.shard.labels[:, DRUM] for one in heard]).astype(int)
+    n_played = np.bincount(played, minlength=len(DRUMS))[: len(DRUMS)]
+    best = DrumDecoderOptions()
+    for name, values in CHOICES:
+        best = max((best, *(replace(best, **{name: value}) for value in values)), key=mean_f1)
 
     def mean_drum_f1(options: DrumDecoderOptions) -> float:
-        return float(np.mean([score(heard, options, drum).f1 for drum in range(len(DRUMS))]))
+        """Weighted by how often each drum is played."""
+        return float(np.average([score(heard, options, drum).f1 for drum in range(len(DRUMS))], weights=n_played))
 
-    further = (replace(best, drum_threshold=round(float(at), 3)) for at in np.arange(0.2, 0.8, 0.06))
-    return max(further, key=mean_drum_f1)
+    return max((replace(best, drum_threshold=value) for value in DRUM_THRESHOLDS), key=mean_drum_f1)
 
 
 def scores(heard: Sequence[DrumsHeard], options: DrumDecoderOptions) -> dict[str, Any]:

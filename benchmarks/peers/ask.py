@@ -1,6 +1,6 @@
 """Asks the peers, each in an environment of its own, and remembers their answers.
 
-    python -m benchmarks.peers.ask --data FOLDER --peers ENVS [--only NAME ...] [--files 10 --seconds 30]
+    python -m benchmarks.peers.ask --data FOLDER --peers ENVS [--only NAME ...] [--files 6 --seconds 30]
 
 An answer is kept in ENVS/answers under a hash of the sound, the runner and its options, so it is computed once.
 """
@@ -72,7 +72,8 @@ def ask(peer: Peer, sound: Path, envs: Path, afresh: bool = False) -> Answer:
     path = kept_at(peer, sound, envs)
     if afresh or not path.exists():
         if not can_run(peer, envs):
-            raise PeerError(f"{peer.name} has no environment: there is no {python_of(peer, envs)}")
+            where = python_of(peer, envs).relative_to(envs.parent)
+            raise PeerError(f"{peer.name} has no environment: there is no {where}")
         path.parent.mkdir(parents=True, exist_ok=True)
         command = [str(python_of(peer, envs)), str(RUNNERS / peer.runner), str(sound), str(path), *peer.options]
         done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True)
@@ -90,17 +91,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.ask", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
     parser.add_argument("--peers", type=Path, required=True, help="folder of virtual environments")
+    parser.add_argument("--kind", default="piano", help="of recordings (default: piano)")
     parser.add_argument("--only", nargs="*", help="names of peers", choices=[peer.name for peer in PEERS])
     parser.add_argument("--files", type=int, help="as many recordings, from each microphone in turn (default: all)")
     parser.add_argument("--seconds", type=float, default=0.0, help="of each recording, from its start (default: all)")
     chosen = parser.parse_args()
     n_failed = 0
+    recordings = load_recordings(chosen.data, chosen.kind)
+    recordings = chosen_recordings(recordings, chosen.files, chosen.seconds, chosen.peers)
     for peer in PEERS:
-        if chosen.only and peer.name not in chosen.only:
+        if chosen.kind not in peer.kinds or (chosen.only and peer.name not in chosen.only):
             continue
-        for recording in chosen_recordings(
-            load_recordings(chosen.data, *peer.kinds), chosen.files, chosen.seconds, chosen.peers
-        ):
+        for recording in recordings:
             try:
                 answer = ask(peer, recording.audio, chosen.peers)
                 ratio = answer.cpu_seconds / answer.sound_seconds

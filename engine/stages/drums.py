@@ -17,7 +17,7 @@ from engine.stage import Frame
 
 N_ANSWERS = 1 + len(DRUMS)
 QUIETEST_PEAK = 10.0 ** (-66.0 / 20.0)  # of full scale: below this nobody hears a drum
-RECENT_SAMPLES = 320  # how far back an attack is looked for: 20 ms
+RECENT_SAMPLES = 352  # how far back an attack is looked for: 22 ms
 
 
 class DrumsStage:
