@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import accuracy_notes, results
+from benchmarks import accuracy_notes, note_measures, results
 from benchmarks.listen import Collector, Listener
 from benchmarks.note_bars import bars
 from benchmarks.note_curve import draw
 from benchmarks.note_jobs import Desk, Job
 from benchmarks.note_report import tables
 from benchmarks.noteless import NOISE_LEVELS_DB, noise, silence, speech
+from benchmarks.peers import ask
+from benchmarks.peers.ask import Peer
 from benchmarks.recordings import beginning, load_recordings, read_notes, shortest, spread
 from engine.bridge import SessionInfo
 from engine.events import NoteOff, NoteOn
@@ -77,6 +80,36 @@ def test_the_program_measures_every_point_and_writes_its_tables(data, toy, desk_
     assert page.startswith("by hand\n") and "<!-- notes: points -->" in page and "<!-- notes: asked -->" in page
     assert f"--data {data.name} --model {toy.name}" in page and str(data) not in page
     assert "| onset F1, ±50 ms | 1.000 | 1.000 |" in capsys.readouterr().out
+
+
+def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(
+    data, toy, desk_and_pages, monkeypatch, capsys
+):
+    events = [[onset, None, pitch, None, None, None] for onset, _, pitch in PLAYED[:2]]
+    answer = {"events": events, "sound_seconds": 3.5, "cpu_seconds": 0.7}
+    runners, python = desk_and_pages / "runners", desk_and_pages / "envs" / "toy" / "bin" / "python"
+    for folder in (runners, python.parent):
+        folder.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    (runners / "run_toy.py").write_text(f"import sys\nopen(sys.argv[2], 'w').write({json.dumps(answer)!r})\n")
+    (runners / "answer.py").write_text("")
+    monkeypatch.setattr(ask, "RUNNERS", runners)
+    rivals = (Peer("toy peer", "toy", "run_toy.py"), Peer("slow", "gone", "run_toy.py", is_slow=True))
+    monkeypatch.setattr(note_measures, "PEERS", rivals)
+    asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "--peers", str(desk_and_pages / "envs")]
+    asked += ["--peer-files", "1", "--peer-seconds", "1.75", "--only", "peers", "beginnings", "speed"]
+    assert accuracy_notes.main(asked) == 0
+    kept = json.loads((desk_and_pages / "kept.json").read_text())
+    rows = kept["peers"]["rows"]
+    assert set(rows) == {"toy peer", "Ictus, 40 ms"} and not kept["peers"]["failed"]
+    assert rows["toy peer"]["scores"]["onset 50"]["recall"] == pytest.approx(2 / 3, abs=1e-4)
+    assert rows["toy peer"]["cpu_seconds_a_second"] == 0.2 and not rows["toy peer"]["is_live"]
+    begun = kept["beginnings"]
+    assert begun["recordings"] == ["close_1.75s"] and begun["failed"][0].startswith("slow has no environment")
+    assert {row["played"] for row in begun["rows"].values()} == {2}
+    assert kept["speed"]["cpu_seconds_a_second"]["toy peer"] == 0.2
+    assert "| toy peer | whole file | − | − | 0.800 |" in capsys.readouterr().out
+    assert (desk_and_pages / "curve.png").stat().st_size > 0
 
 
 def test_a_second_run_of_one_part_leaves_the_others(data, toy, desk_and_pages):
