@@ -238,6 +238,14 @@ def test_what_is_played_is_what_changes_in_the_picture(tmp_path):
     assert (with_more[upper] == image[upper]).all() and (with_more[lower] != image[lower]).any()
 
 
+def test_the_picture_has_a_row_for_the_pedal_where_it_was_heard(tmp_path):
+    image = pixels(written(PianoRollBridge(str(tmp_path / "song.png")), MONO, []))
+    with_pedal = pixels(written(PianoRollBridge(str(tmp_path / "pedal.png")), MONO, pedal("mono", 0, RATE)))
+    assert with_pedal.shape[0] > image.shape[0]
+    is_blue, was_blue = ((one[:, :, 2] - one[:, :, 0]) > 0.2 for one in (with_pedal, image))  # the first colour, faint
+    assert is_blue.any() and not was_blue.any()
+
+
 def test_a_picture_of_nothing_and_a_picture_of_an_hour_can_be_drawn(tmp_path):
     assert pixels(written(PianoRollBridge(str(tmp_path / "nothing.png")), MONO, [])).shape[1] > 1000
     hour = note("mono", 1, 60, 0, 3600 * RATE, 441)

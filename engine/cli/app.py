@@ -21,6 +21,7 @@ Ictus hears live music and tells your instruments what was played: notes and str
   ictus demo                       a bundled song; no sound card needed
   ictus devices                    which inputs and MIDI ports there are
   ictus live --midi virtual        microphone in, MIDI out to your synth
+  ictus live --look-ahead 20       notes at once; 160: when they are sure
   ictus live --osc 127.0.0.1:9000  ... and OSC to your Pd or Max patch
   ictus live -i voice=1 -i bass=2  two channels, two sources
   ictus transcribe *.wav -o out    files, as fast as the machine can
