@@ -51,6 +51,11 @@ def build_chain(config: Config, entry: SourceConfig) -> Chain:
 
 
 def _lane(entry: SourceConfig, chain: Chain, source: Source) -> Lane:
+    if source.clock is not None and (impossible := chain.for_files_alone):
+        raise ConfigError(
+            f"source {entry.name}: the stage {impossible[0]} has a model for whole files, which cannot listen live; "
+            "ictus transcribe can use it"
+        )
     channels = entry.channels or tuple(range(1, source.n_channels + 1))
     if max(channels) > source.n_channels:
         raise ConfigError(

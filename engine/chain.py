@@ -101,6 +101,11 @@ class Chain:
         raise KeyError(name)
 
     @property
+    def for_files_alone(self) -> tuple[str, ...]:
+        """Stages that cannot keep up with what is played just now."""
+        return tuple(place.name for place in self._all if getattr(place.stage, "for_files_alone", False))
+
+    @property
     def live_stages(self) -> tuple[str, ...]:
         return tuple(place.name for place in self._live)
 

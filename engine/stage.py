@@ -64,4 +64,5 @@ class Stage(Protocol):
     # awaits: tuple[str, ...]                     stages whose news it waits for: the chain sets its attribute `awaited`
     #                                             to them, so that it can see how late they are just now
     # options: dict[str, tuple[float, float]]     live options and their ranges, set by attribute while running
+    # for_files_alone: bool                       True: it cannot listen live, and a live session refuses it
     # close_notes(frame, reason) -> None          if it keeps notes sounding: emit a NoteOff for each, now

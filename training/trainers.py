@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from . import export, train_notes
+from . import export, export_drums, export_notes_file, train_drums, train_notes, train_notes_file
 
 
 @dataclass(frozen=True)
@@ -17,3 +17,5 @@ class Trainer:
 
 
 notes = Trainer(train_notes.main, export.main)
+drums = Trainer(train_drums.main, export_drums.main)
+notes_file = Trainer(train_notes_file.main, export_notes_file.main)

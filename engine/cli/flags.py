@@ -54,6 +54,11 @@ OscIn = _flag(
 Record = _flag(
     Path, OUT, "Write what is heard as MIDI; readable even after a crash.", "--record", "-r", metavar="FILE.mid"
 )
+Quality = _flag(
+    str, LISTEN, "best: by the model for whole files, which hears what follows as well; slower.", "--quality",
+    metavar="usual|best",
+)  # fmt: skip
+
 Pedal = Annotated[
     bool, Option("--pedal", help="MIDI gets the sustain pedal too, as controller 64.", rich_help_panel=OUT)
 ]

@@ -71,6 +71,20 @@ def lay_notes(tables: Tables, **options: Any) -> None:
         tables.setdefault("stage", {}).setdefault("notes", {})[option] = value
 
 
+def model_for(quality: str | None, model: str | None, look_ahead: int | None) -> str | None:
+    """The model of the stage notes that `--quality` asks for, in view of `--model` and `--look-ahead`."""
+    if quality not in (None, "usual", "best"):
+        raise CliError(f"--quality is {quality!r}; it is usual or best", USAGE)
+    if quality != "best":
+        return model
+    if look_ahead is not None:
+        raise CliError("--quality best hears what follows anyway, so --look-ahead is idle; give one of them", USAGE)
+    model = model or "notes_file"
+    if (kind := read_card(find_model(model)).kind) != "notes_file":
+        raise CliError(f"--quality best needs a model of kind 'notes_file'; {model!r} is of kind {kind!r}", USAGE)
+    return model
+
+
 def lay_surest(tables: Tables) -> None:
     """Notes as sure as the model can be, wherever nothing else was asked for."""
     everywhere = tables.get("stage", {}).get("notes", {})

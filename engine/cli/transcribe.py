@@ -27,6 +27,7 @@ def transcribe(
     set_: flags.Set = None,
     model: flags.Model = None,
     look_ahead: flags.LookAhead = None,
+    quality: flags.Quality = None,
     pedal: flags.Pedal = False,
 ) -> None:
     """Write down what is played in sound files: MIDI, tables of notes, strikes and pedal, a picture.
@@ -35,7 +36,8 @@ def transcribe(
     NAME.pedal.csv and NAME.png in DIR; older ones of that name are replaced.
     Nobody waits for a file, so notes are as sure as the model can be; with
     --look-ahead 40 they are those ictus live would send: reported_at_seconds
-    is when it knew.
+    is when it knew. With --quality best they are heard by a larger model that
+    knows what follows.
 
     ictus transcribe takes/*.wav -o out
     """
@@ -43,6 +45,7 @@ def transcribe(
     tables["source"] = [{**(tables.get("source") or [{}])[0], "name": "mono", "channels": [1]}]
     options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
+    model = options.model_for(quality, model, look_ahead)
     options.lay_notes(tables, model=model, look_ahead=look_ahead)
     options.lay_surest(tables)
     output.mkdir(parents=True, exist_ok=True)
