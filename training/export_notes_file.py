@@ -31,6 +31,9 @@ from .scoring import choose_options
 from .train_notes_file import listen
 
 
+PEAK_FRAMES = 1  # a peak is seen from behind; there is no hurry
+
+
 class WholeMusic(nn.Module):
     """What the engine asks for: frames without a batch, one row, no logits."""
 
@@ -133,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         net, checkpoint = load(options.run / "checkpoint.pt")
         shards = list(ShardSet(options.data / "valid", limit=options.shards).shards.values())
         chosen, scored = choose_options(listen(net, shards), NOTES_FEATURES, 0)
-        papers = papers_of(checkpoint, options.data, {point_name(0): (chosen, scored)})
+        papers = papers_of(checkpoint, options.data, {point_name(0, PEAK_FRAMES): (chosen, scored)})
         export(net, options.out, shards[0], papers)
     except (OSError, ValueError, ParityError) as error:
         parser.error(str(error))
