@@ -30,7 +30,6 @@ from .notes_features import NOTES_FEATURES
 from .scoring import choose_options
 from .train_notes_file import listen
 
-
 PEAK_FRAMES = 1  # a peak is seen from behind; there is no hurry
 
 
