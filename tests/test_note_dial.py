@@ -91,6 +91,12 @@ def test_turned_to_sure_what_was_said_early_is_not_said_again_and_goes_on_soundi
     assert ends[64].at_frame == pytest.approx(60, abs=1)
 
 
+def test_a_note_that_has_just_begun_is_not_ended_by_what_was_before_it():
+    for turn in range(52, 58):
+        on, off = (change for _, change in Toy().play(60, 50, n_frames=40).hear({turn: SURE}, off_frames=1))
+        assert (on.at_frame, off.at_frame, off.reason) == (50.5, 90, "decay"), turn
+
+
 def test_turned_to_early_what_was_not_said_yet_is_said_at_once_in_its_own_time():
     toy = Toy().play(60, 40).play(60, 52, n_frames=5).play(64, 53).play(65, 60)
     heard = toy.hear({0: SURE, 58: EARLY})
