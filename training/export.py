@@ -18,6 +18,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ OPSET = 17
 PARITY = 1e-4  # largest allowed difference of any activation; 1e-6 is usual
 GOLDEN_FRAMES = 120
 LICENCE = "Apache-2.0; trained on the material listed under training.data, each under its own licence"
+NOT_COMMERCIAL = "not for commercial use, as some of the material is not: see the licences under training.data"
 
 
 class ParityError(Exception):
@@ -155,7 +158,7 @@ def papers_of(
     knobs["start_from"] = Path(knobs["start_from"]).parent.name  # no one's folders in a card
     manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
     return {
-        "licence": LICENCE,
+        "licence": LICENCE if manifest["commercial_use"] else NOT_COMMERCIAL,
         "decoder": {point: options.to_dict() for point, (options, _) in chosen.items()},
         "training": {
             "data": [
@@ -164,6 +167,7 @@ def papers_of(
             ],
             "held_out_instruments": manifest["held_out"]["instruments"],
             "commercial_use": manifest["commercial_use"],
+            "remarks": manifest.get("remarks", ""),
             "set": manifest["set"],
             "command": f"ictus train {checkpoint['kind']} --minutes {knobs['minutes']:g} --seed {knobs['seed']}",
             "knobs": knobs,
@@ -177,6 +181,19 @@ def papers_of(
         },
         "scores": {"valid": {point: scored.to_dict() for point, (_, scored) in chosen.items()}},
     }
+
+
+def choose_points(
+    heard: Sequence[Heard], look_ahead_frames: Sequence[int]
+) -> dict[str, tuple[NoteDecoderOptions, Score]]:
+    """By operating point, the decoder options that are best on held-out renderings; a process for each."""
+    rows = list(zip(look_ahead_frames, PEAK_FRAMES, strict=True))
+    with ProcessPoolExecutor(min(len(rows), os.cpu_count() or 1), get_context("spawn")) as pool:
+        asked = [
+            pool.submit(choose_options, [one.row(row) for one in heard], NOTES_FEATURES, *frames)
+            for row, frames in enumerate(rows)
+        ]
+        return {point_name(*frames): one.result() for frames, one in zip(rows, asked, strict=True)}
 
 
 def point_name(look_ahead_frames: int, peak_frames: int) -> str:
@@ -219,13 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         net, checkpoint = load(options.run / "checkpoint.pt")
         shards = list(ShardSet(options.data / "valid", limit=options.shards).shards.values())
-        heard = listen(net, shards)
-        chosen = {
-            point_name(look_ahead_frames, peak_frames): choose_options(
-                [one.row(row) for one in heard], NOTES_FEATURES, look_ahead_frames, peak_frames
-            )
-            for row, (look_ahead_frames, peak_frames) in enumerate(zip(net.look_ahead_frames, PEAK_FRAMES, strict=True))
-        }
+        chosen = choose_points(listen(net, shards), net.look_ahead_frames)
         export(net, options.out, shards[0], papers_of(checkpoint, options.data, chosen))
     except (OSError, ValueError, ParityError) as error:
         parser.error(str(error))
