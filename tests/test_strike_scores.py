@@ -10,6 +10,7 @@ from mir_eval.util import match_events
 
 from benchmarks.strike_scores import MERGED_SECONDS, Tally, first_words, merged
 from training.drum_scoring import matched
+from training.drum_scoring import merged as firsts
 
 moments = st.lists(st.integers(0, 400), max_size=25).map(lambda ms: np.array(sorted(ms), np.float64) / 1000)
 
@@ -43,3 +44,8 @@ def test_the_quick_matching_finds_as_many_pairs_as_the_thorough_one(labels, foun
     assert all(abs(labels[i] - found[j]) <= tolerance for i, j in pairs)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
     assert len(pairs) == len(match_events(labels, found, tolerance))
+
+
+@given(moments)
+def test_training_counts_as_one_what_the_benchmark_does(labels):
+    np.testing.assert_array_equal(firsts(labels), first_words(np.column_stack([labels, labels]))[:, 0])

@@ -117,7 +117,7 @@ def test_what_one_hit_asks_no_other_takes_back():
 def test_a_chunk_has_the_targets_of_its_own_time():
     hits = labels(*((t, KICK, 100, 0.0) for t in np.arange(0.1, 2.0, 0.13)))
     whole = drum_targets(hits, 0, 400)
-    for first in (1, 20, 53):
+    for first in (1, 20, 22, 24, 53):
         for part, all_of_it in zip(drum_targets(hits, first, 100), whole, strict=True):
             np.testing.assert_array_equal(part, all_of_it[first : first + 100])
 
@@ -130,6 +130,13 @@ def test_sounds_added_as_features_are_the_features_of_added_sounds():
     add(added, features_of((0.5 * hum).astype(np.float32), DRUMS_FEATURES), 20.0 * np.log10(2.0))
     difference_db = DB_PER_UNIT * np.abs(mixed - added)[20:]
     assert np.median(difference_db) < 1.0 and np.percentile(difference_db, 95) < 6.0
+
+
+def test_a_sound_added_to_itself_is_three_decibels_louder():
+    once = np.random.default_rng(0).uniform(-1.0, 2.0, (5, 2, 46)).astype(np.float32)
+    twice = once.copy()
+    add(twice, once, 0.0)
+    np.testing.assert_allclose(DB_PER_UNIT * (twice - once), 10.0 * np.log10(2.0), atol=1e-3)
 
 
 def test_moved_features_lie_so_many_bands_higher():

@@ -101,7 +101,7 @@ def merged(labels: np.ndarray) -> np.ndarray:
     """The first of every group of sorted seconds within MERGED_SECONDS of it."""
     kept: list[float] = []
     for label in labels:
-        if not kept or label - kept[-1] > MERGED_SECONDS:
+        if not kept or label - kept[-1] > MERGED_SECONDS + 1e-9:
             kept.append(float(label))
     return np.array(kept)
 

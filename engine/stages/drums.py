@@ -17,7 +17,7 @@ from engine.stage import Frame
 
 N_ANSWERS = 1 + len(DRUMS)
 QUIETEST_PEAK = 10.0 ** (-66.0 / 20.0)  # of full scale: below this nobody hears a drum
-RECENT_SAMPLES = 352  # how far back an attack is looked for: 22 ms
+RECENT_SAMPLES = 280  # how far back an attack is looked for: 17.5 ms
 
 
 class DrumsStage:
@@ -65,7 +65,7 @@ class DrumsStage:
             return
         onset = self._onset.tolist()
         if onset[0] >= self._decoder.options.threshold and np.abs(self._recent).max() <= QUIETEST_PEAK:
-            onset[0] = 0.0
+            onset[0] = -1.0  # below any threshold
         for hit in self._decoder.process(onset, self._velocity.tolist()):
             self._emit(frame, hit)
 

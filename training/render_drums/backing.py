@@ -104,8 +104,10 @@ def band(material: Material, hits: np.ndarray, seconds: float, rng: np.random.Ge
     )
     tracks = [bass, chords]
     if rng.random() < 0.5:
-        tracks.append(_line(3, int(rng.choice(LEADS)), some(every, rng.uniform(0.05, 0.4)), rng,
-                            lambda at: [root + 24 + int(rng.choice(scale)) + 12 * int(rng.integers(0, 2))]))  # fmt: skip
+        lead, moments = int(rng.choice(LEADS)), some(every, rng.uniform(0.05, 0.4))
+        tracks.append(
+            _line(3, lead, moments, rng, lambda at: [root + 24 + int(rng.choice(scale)) + 12 * int(rng.integers(0, 2))])
+        )
     return _fluid(tracks, material.sample_rate, rng)
 
 
@@ -113,8 +115,11 @@ def _line(
     channel: int, program: int, moments: np.ndarray, rng: np.random.Generator, pitches: Callable[[float], list[int]]
 ) -> list[tuple[float, mido.Message]]:
     """One player: at each of `moments` some notes, held for a while, not beyond the next."""
-    timed = [(0.0, mido.Message("program_change", channel=channel, program=program)),
-             (0.0, mido.Message("control_change", channel=channel, control=7, value=int(rng.integers(70, 127))))]  # fmt: skip
+    volume = int(rng.integers(70, 127))
+    timed = [
+        (0.0, mido.Message("program_change", channel=channel, program=program)),
+        (0.0, mido.Message("control_change", channel=channel, control=7, value=volume)),
+    ]
     held, loud = rng.uniform(0.3, 1.0), rng.uniform(60, 115)
     for at, following in zip(moments, np.append(moments[1:], np.inf), strict=True):
         end = at + min(held * (following - at), rng.uniform(0.1, 2.0))
