@@ -66,9 +66,11 @@ def test_the_pedal_ends_an_open_hat(bank):
     assert np.abs(rings[late]).max() > 10.0 * np.abs(closed[late]).max() > 0.0
 
 
-def test_one_stroke_triggered_twice_is_one_and_two_drums_at_once_are_two():
+def test_one_stroke_triggered_twice_is_one_and_two_drums_at_once_are_two(bank):
     rows = hits((0.1, "kick", 90), (0.1, "snare", 90), (0.105, "kick", 50), (0.2, "kick", 90))
     assert without_slips(rows)[:, [AT, VOICE]].tolist() == rows[[0, 1, 3]][:, [AT, VOICE]].tolist()
+    _, labels = play(rows, steady(bank, "kick", "snare"), RATE, RATE, np.random.default_rng(0))
+    assert labels[:, SECONDS] == pytest.approx([0.1, 0.1, 0.2])
 
 
 def test_a_drawn_kit_plays_every_voice_of_a_whole_bank_and_borrows_what_a_small_one_lacks(bank):
