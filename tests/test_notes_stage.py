@@ -162,6 +162,15 @@ def test_the_pedal_goes_down_and_comes_up_when_it_did_at_every_point(model):
         assert down.reported_sample - down.at_sample == ms * 16 - 1.5 * HOP, "it need not wait for a peak to fall"
 
 
+def test_the_pedal_is_let_go_of_live_when_nobody_wants_it_any_more(model):
+    stage = NotesStage(model)
+    chain = Chain([("notes", stage)], STREAM)
+    samples = tones([(0.3, 0.6, PEDAL_PITCH), (0.8, 1.1, PEDAL_PITCH)], 1.3, RATE)
+    events = run(chain, samples, {45: lambda: setattr(stage, "pedal_on", 1.0)})
+    down, up = (event for event in events if isinstance(event, Pedal))
+    assert (down.is_down, up.is_down) == (True, False) and up.at_sample < 0.5 * RATE
+
+
 def test_turned_while_the_pedal_is_down_it_goes_down_once(model):
     stage = NotesStage(model)
     chain = Chain([("notes", stage)], STREAM)
