@@ -162,6 +162,14 @@ def test_the_pedal_goes_down_and_comes_up_when_it_did_at_every_point(model):
         assert down.reported_sample - down.at_sample == ms * 16 - 1.5 * HOP, "it need not wait for a peak to fall"
 
 
+def test_a_pedal_that_is_held_through_a_panic_goes_down_again(model):
+    chain = Chain([("notes", NotesStage(model))], STREAM)
+    samples = tones([(0.1, 0.6, PEDAL_PITCH)], 1.0, RATE)
+    n_before = 40 * HOP
+    events = run(chain, samples[:n_before]) + chain.end_notes("panic") + run(chain, samples[n_before:])
+    assert [event.is_down for event in events if isinstance(event, Pedal)] == [True, False, True, False]
+
+
 def test_the_pedal_is_let_go_of_live_when_nobody_wants_it_any_more(model):
     stage = NotesStage(model)
     chain = Chain([("notes", stage)], STREAM)
