@@ -51,6 +51,12 @@ SOURCES = {
             Source(name, (f"instruments/{name}", name), "MIT", "Fluid (R3) SoundFont, Frank Wen")
             for name in ("piano_fluidr3", "guitar_fluidr3", "bass_fluidr3")
         ),
+        Source(
+            "piano_timgm6mb",  # heard in validation only: whether a model learnt from it would be a work based on it
+            ("instruments/piano_timgm6mb",),  # is not settled
+            "GPL-2, for validation only",
+            "TimGM6mb SoundFont, Tim Brechbill",
+        ),
         Source("guitar_black_green", ("instruments/guitar_black_green",), "CC0", "Black And Green Guitars, Karoryfer"),
         Source("guitar_spanish", ("instruments/guitar_spanish",), "CC0", "Spanish Classical Guitar, FreePats"),
         Source("bass_yr", ("instruments/bass_yr",), "CC0", "Electric Bass YR, FreePats"),
@@ -59,6 +65,16 @@ SOURCES = {
         Source("maestro", ("maestro-v3.0.0",), "CC BY-NC-SA 4.0", "MAESTRO, Hawthorne et al., 2019", commercial=False),
         Source("maps", ("MAPS",), "CC BY-NC-SA 2.0", "MAPS, Emiya, Bertin, David, Badeau, 2010", commercial=False),
         Source("guitarset", ("GuitarSet",), "CC BY 4.0", "GuitarSet, Xi, Bittner, Pauwels, Ye, Bello, 2018"),
+        Source(  # espeak-ng is GPL-3; what it says carries no licence of its own, and the words are made up here
+            "speech_espeak", ("speech_espeak",), "no licence of its own: output of a program", "spoken by espeak-ng"
+        ),
+        Source(
+            "percussion",
+            ("percussion",),
+            "MIT; CC BY 4.0; CC BY 3.0; CC0",
+            "Fluid (R3) SoundFont, Frank Wen (MIT); MuldjordKit, Lars Muldjord (CC BY 4.0); Rumpf kit, Emanuel Rumpf "
+            "(CC BY 3.0); Audiophob, Sonic Pi samples (CC0); Groove MIDI Dataset, Google Magenta (CC BY 4.0)",
+        ),
         Source("rir", ("rir",), "Voxengo: free for any use; EMT 140: CC BY", "Aleksey Vaneev; Greg Hopkins"),
     )
 }

@@ -96,7 +96,7 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
 
 
 def count_split(folder: Path) -> dict[str, Any]:
-    """Shards, hours, notes, and how many shards came from each instrument, collection and piece."""
+    """Shards, hours, notes, and how many shards came from each instrument and collection, or hold what is no note."""
     origins, n_notes, n_frames = [], 0, 0
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as shard:
@@ -107,8 +107,9 @@ def count_split(folder: Path) -> dict[str, Any]:
         "shards": len(origins),
         "hours": round(n_frames * NOTES_FEATURES.hop_samples / NOTES_FEATURES.sample_rate / 3600.0, 3),
         "notes": n_notes,
-        "instruments": dict(Counter(origin["instrument"] for origin in origins)),
+        "instruments": dict(Counter(origin["instrument"] for origin in origins if origin["instrument"])),
         "collections": dict(Counter(origin["collection"] for origin in origins)),
+        "beside": dict(Counter(origin["beside"] for origin in origins if origin.get("beside"))),
         "pieces": sorted({origin["piece"] for origin in origins if origin["piece"]}),
     }
 

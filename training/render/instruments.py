@@ -86,6 +86,14 @@ INSTRUMENTS = (
         layer_tops=(80,),
         held_out=True,
     ),
+    Instrument(
+        "timgm6mb",
+        "piano_timgm6mb",
+        r"n(?P<number>\d+)v(?P<layer>\d+)\.flac",
+        layers=("024", "044", "062", "080", "098", "118"),
+        layer_tops=(34, 53, 71, 89, 108),
+        held_out=True,
+    ),
     *(
         Instrument(
             f"guitar_{colour}",

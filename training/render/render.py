@@ -13,7 +13,8 @@ from training.render.arranging import arranged, shaded
 from training.render.generated import improvise
 from training.render.instruments import BANK_RATE, INSTRUMENTS, KEY_RELEASES, LEAD_SECONDS, Instrument, SampleBank
 from training.render.mixer import mix_notes
-from training.render.room import Room, load_rooms, overdriven, place
+from training.render.noteless import Noteless
+from training.render.room import Room, load_rooms, overdriven, place, rms
 from training.render.scores import (
     KEY_UP,
     OFFSET,
@@ -28,9 +29,15 @@ from training.render.scores import (
 
 MATERIAL = {"pop909": 0.32, "giantmidi": 0.33, "generated": 0.35}  # of the excerpts
 TRANSPOSE_SEMITONES = {"pop909": 6, "giantmidi": 3}  # at most, either way
+NOTELESS = 0.04  # of the excerpts: speech, percussion, noises or silence, and no note
+BESIDE = 0.08  # of the excerpts: the same under the music
+BESIDE_BELOW_DB = (6.0, 25.0)
 PEDAL_DROPPED = 0.12  # of the pieces
 UNDAMPED_PITCH = 90  # a piano's dampers end about here
 FAMILIES = {"piano": 0.9, "guitar": 0.07, "bass": 0.03}  # of the training excerpts; validation is for the piano
+# What a stroke leaves of the sound of a string that is still ringing: a felt hammer much, a finger or a pick little.
+KEPT = {"piano": (0.45, 0.95), "guitar": (0.02, 0.3), "bass": (0.02, 0.3)}
+SHORT_LIFT_SECONDS = (0.0, 0.05)  # a key lifted for less is struck again before its damper touches; drawn once a piece
 MOST_SHIFT_SEMITONES = 3  # neighbours' samples, moved back to pitch, make another body out of the same instrument
 SPLITS = ("train", "valid")
 
@@ -52,6 +59,7 @@ class Kit:
     key_releases: SampleBank | None
     pieces: list[Piece]
     rooms: list[Room]
+    noteless: Noteless
     sample_rate: int
 
     def instruments_for(self, split: str, rng: np.random.Generator) -> list[Instrument]:
@@ -74,7 +82,7 @@ class Excerpt:
     samples: np.ndarray  # float32 [n_samples], the kit's sample rate
     notes: np.ndarray  # float32 [n_notes, 4]: onset and offset in seconds, pitch, velocity; by onset
     pedal: np.ndarray  # float32 [n_pedals, 2]: down and up in seconds, within the excerpt; none but on pianos
-    origin: dict[str, str]  # collection, piece, instrument, room
+    origin: dict[str, str]  # collection, piece, instrument, room, beside (sound without notes); "" for none
 
 
 def find_pieces(data: Path) -> list[Piece]:
@@ -90,32 +98,50 @@ def find_pieces(data: Path) -> list[Piece]:
 def load_kit(data: Path, banks: dict[str, SampleBank], sample_rate: int) -> Kit:
     """Pieces and rooms of `data` around loaded `banks` (by instrument name)."""
     played = {name: bank for name, bank in banks.items() if name != KEY_RELEASES.name}
-    return Kit(played, banks.get(KEY_RELEASES.name), find_pieces(data), load_rooms(data, sample_rate), sample_rate)
+    noteless = Noteless.find(data, SPLITS, sample_rate)
+    rooms = load_rooms(data, sample_rate)
+    return Kit(played, banks.get(KEY_RELEASES.name), find_pieces(data), rooms, noteless, sample_rate)
 
 
 def render_excerpt(kit: Kit, split: str, seconds: float, rng: np.random.Generator) -> Excerpt:
     """The excerpt that `rng` draws. `split` is "train" or "valid"."""
-    choice = kit.instruments_for(split, rng)
-    instrument = choice[rng.integers(len(choice))]
-    collection, piece, performance = choose_performance(kit, split, seconds, rng)
-    if instrument.family != "piano":
+    n_samples = int(seconds * kit.sample_rate)
+    if rng.random() < NOTELESS:
+        dry, kinds = kit.noteless.draw(split, n_samples, rng)
+        notes, pedal = np.empty((0, 5)), np.empty((0, 2))
+        collection, piece, played_on, beside = "noteless", "", "", "+".join(kinds)
+    else:
+        choice = kit.instruments_for(split, rng)
+        instrument = choice[rng.integers(len(choice))]
+        collection, piece, performance = choose_performance(kit, split, seconds, rng)
+        dry, notes, pedal = perform(performance, instrument, kit, n_samples, rng)
+        played_on, beside = instrument.name, ""
+        if rng.random() < BESIDE:
+            sound, kinds = kit.noteless.draw(split, n_samples, rng, silent=False)
+            dry = dry + 10.0 ** (-rng.uniform(*BESIDE_BELOW_DB) / 20.0) * rms(dry) * sound
+            beside = "+".join(kinds)
+    samples, room = place(dry, kit.rooms, kit.sample_rate, rng)
+    origin = {"collection": collection, "piece": piece, "instrument": played_on, "room": room, "beside": beside}
+    columns = notes[:, [ONSET, OFFSET, PITCH, VELOCITY]].astype(np.float32)
+    return Excerpt(samples, columns, np.clip(pedal, 0.0, seconds).astype(np.float32), origin)
+
+
+def perform(
+    performance: Performance, instrument: Instrument, kit: Kit, n_samples: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(dry samples, notes, pedal) of the performance as far as the instrument can play it."""
+    is_piano = instrument.family == "piano"
+    if not is_piano:
         performance = Performance(performance.keys, performance.pedal[:0])
     notes = sounding(performance)
     bank = kit.banks[instrument.name]
     notes = notes[bank.plays(notes[:, PITCH])]
-    n_samples = int(seconds * kit.sample_rate)
-    if instrument.family == "piano":
-        dry = play(notes, bank, n_samples, kit.sample_rate, rng)
-        if kit.key_releases is not None and rng.random() < 0.6:
-            knock_keys(dry, notes, kit.key_releases, kit.sample_rate, rng)
-    else:
-        dry = play(notes, bank, n_samples, kit.sample_rate, rng)
-        if rng.random() < 0.5:
-            dry = overdriven(dry, rng)
-    samples, room = place(dry, kit.rooms, kit.sample_rate, rng)
-    origin = {"collection": collection, "piece": piece, "instrument": instrument.name, "room": room}
-    columns = notes[:, [ONSET, OFFSET, PITCH, VELOCITY]].astype(np.float32)
-    return Excerpt(samples, columns, np.clip(performance.pedal, 0.0, seconds).astype(np.float32), origin)
+    dry = play(notes, bank, n_samples, kit.sample_rate, rng, KEPT[instrument.family])
+    if is_piano and kit.key_releases is not None and rng.random() < 0.6:
+        knock_keys(dry, notes, kit.key_releases, kit.sample_rate, rng)
+    if not is_piano and rng.random() < 0.5:
+        dry = overdriven(dry, rng)
+    return dry, notes, performance.pedal
 
 
 def choose_performance(kit: Kit, split: str, seconds: float, rng: np.random.Generator) -> tuple[str, str, Performance]:
@@ -143,8 +169,13 @@ def play(
     n_samples: int,
     sample_rate: int,
     rng: np.random.Generator,
+    kept: tuple[float, float] = KEPT["piano"],
 ) -> np.ndarray:
-    """`notes` on the instrument, dry, float32 [n_samples]. Shortens OFFSET in place where a note rings out before."""
+    """`notes` on the instrument, dry, float32 [n_samples]. Shortens OFFSET in place where a note rings out before.
+
+    A string that is struck again rings on under the new sound, `kept` of it (drawn from that range), and as far as
+    the damper had let it: a key lifted for a moment, or under the pedal, never damped it.
+    """
     out = np.zeros(n_samples, dtype=np.float32)
     resonance = np.zeros(n_samples, dtype=np.float32)
     pitches = notes[:, PITCH].astype(np.int64)
@@ -158,7 +189,10 @@ def play(
     gains_db = bank.gains_db[chosen] + rng.uniform(18.0, 34.0) * np.log10(velocities / 127.0)
     gains_db += rng.normal(0.0, 0.8, len(notes))
     release_seconds = rng.uniform(0.03, 0.14) * np.exp2(np.clip((60 - pitches) / 24.0, -0.5, 1.2))
-    damped = np.where(pitches < UNDAMPED_PITCH, notes[:, OFFSET], np.inf)
+    again = struck_next(notes)
+    lifted_seconds = np.where(again >= 0, notes[again, ONSET] - notes[:, OFFSET], np.inf)
+    is_damped = (pitches < UNDAMPED_PITCH) & (lifted_seconds > rng.uniform(*SHORT_LIFT_SECONDS))
+    damped = np.where(is_damped, notes[:, OFFSET], np.inf)
     pedalled = notes[:, OFFSET] > notes[:, KEY_UP] + 0.05
     mix_notes(
         out,
@@ -173,11 +207,22 @@ def play(
         np.exp(-1.0 / (release_seconds * sample_rate)),
         brightness(bank, heard, pitches, sample_rate),
         pedalled.astype(np.float64),
+        again,
+        rng.uniform(*kept, len(notes)),
     )
     if pedalled.any() and rng.random() < 0.6:
         ring = oaconvolve(resonance, string_response(sample_rate, rng))[:n_samples]
         out += (10.0 ** (-rng.uniform(18.0, 36.0) / 20.0) * ring).astype(np.float32)
     return out
+
+
+def struck_next(notes: np.ndarray) -> np.ndarray:
+    """int64 [n_notes]: for each note the next of its pitch, or -1. `notes` are in order of ONSET."""
+    following = np.full(len(notes), -1, dtype=np.int64)
+    for pitch in np.unique(notes[:, PITCH]):
+        same = np.flatnonzero(notes[:, PITCH] == pitch)
+        following[same[:-1]] = same[1:]
+    return following
 
 
 def tuning(rng: np.random.Generator) -> np.ndarray:
