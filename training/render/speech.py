@@ -65,7 +65,9 @@ def speak(data: Path, per_voice: int = PER_VOICE) -> int:
 
 
 def say(voice: str, rng: np.random.Generator, path: Path) -> None:
-    """Fifteen to forty words (8 s to over a minute) of `voice` in a language, at a speed and height that `rng` draws; beside, then renamed."""
+    """Fifteen to forty words of `voice` in a language, at a speed and height that `rng` draws, 8 s to over a minute.
+
+    Written beside, then renamed."""
     words = chatter(rng, int(rng.integers(15, 40)))
     manner = {"-v": f"{rng.choice(LANGUAGES)}+{voice}", "-s": rng.integers(100, 260), "-p": rng.integers(5, 96)}
     with tempfile.TemporaryDirectory() as scratch:
