@@ -68,11 +68,17 @@ def hear(source):
 
 
 @pytest.fixture(scope="module")
-def performance():
-    """Six seconds of a real electric guitar, 44.1 kHz."""
+def take():
+    """A real electric guitar, 26 seconds at 44.1 kHz."""
     samples, rate = soundfile.read(FOLDER / "guitar.ogg", dtype="float32", always_2d=True)
     assert rate == 44_100
-    return samples[: 6 * rate].mean(1).astype(np.float32)
+    return samples.mean(1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def performance(take):
+    """Its first six seconds."""
+    return take[: 6 * 44_100]
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +126,10 @@ def test_live_input_in_any_blocks_is_an_array_of_the_same_samples(performance, j
     assert live.events == hear(ArraySource(heard, 44_100)).events and live.count(NoteOn) > 10
 
 
-def test_the_same_notes_at_44100_and_48000_hz(performance, expected):
-    at_48000 = resample_poly(performance, 160, 147).astype(np.float32)
-    notes = [(e.pitch, e.at_sample / 44_100) for e in expected if isinstance(e, NoteOn)]
+def test_the_same_notes_at_44100_and_48000_hz(take):
+    at_48000 = resample_poly(take, 160, 147).astype(np.float32)
+    heard = hear(ArraySource(take, 44_100)).events
+    notes = [(e.pitch, e.at_sample / 44_100) for e in heard if isinstance(e, NoteOn)]
     heard = hear(ArraySource(at_48000, 48_000)).events
     others = [(e.pitch, e.at_sample / 48_000) for e in heard if isinstance(e, NoteOn)]
     remaining, n_same = list(others), 0
@@ -131,4 +138,4 @@ def test_the_same_notes_at_44100_and_48000_hz(performance, expected):
         if near:
             remaining.remove(near[0])
             n_same += 1
-    assert n_same >= 0.98 * max(len(notes), len(others))
+    assert len(notes) > 100 and n_same >= 0.98 * max(len(notes), len(others))
