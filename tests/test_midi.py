@@ -48,7 +48,7 @@ any_event = st.one_of(
 
 
 class Instrument:
-    """Hears raw MIDI; knows what it sounds, whose pedal is down, and whether it was ever told to begin what was sounding already."""
+    """Hears raw MIDI: what it sounds, whose pedal is down, and whether it was told to begin what sounded already."""
 
     def __init__(self) -> None:
         self.sounding: set[tuple[int, int]] = set()

@@ -172,7 +172,8 @@ def test_processes_side_by_side_learn_one_net_from_different_music(data, tmp_pat
         "class Spy(run.Run):\n"
         "    def go(self, *arguments):\n"
         "        path = super().go(*arguments)\n"
-        "        torch.save([self.net.state_dict(), int(self.rng.integers(2**40))], f'{sys.argv[-1]}/rank{self.rank}.pt')\n"
+        "        drawn = int(self.rng.integers(2**40))\n"
+        "        torch.save([self.net.state_dict(), drawn], f'{sys.argv[-1]}/rank{self.rank}.pt')\n"
         "        return path\n"
         "train_notes.Run = Spy\ntrain_notes.main(sys.argv[1:-1])\n"
     )
