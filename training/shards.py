@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from engine.features.frontend import features_of
+from engine.spec import FeatureSpec
 from training.notes_features import NOTES_FEATURES
 
 
-def heard(samples: np.ndarray, name: str) -> np.ndarray:
+def heard(samples: np.ndarray, name: str, spec: FeatureSpec = NOTES_FEATURES) -> np.ndarray:
     """Features of a whole recording, float16. FloatingPointError, naming it, where one is not finite."""
-    features = features_of(samples, NOTES_FEATURES).astype(np.float16)
+    features = features_of(samples, spec).astype(np.float16)
     if not np.isfinite(features).all():
         raise FloatingPointError(f"{name} has features that are not finite")
     return features
@@ -32,15 +33,20 @@ def write_shard(path: Path, features: np.ndarray, notes: np.ndarray, pedal: np.n
     `features` float16 [n_frames, n_channels, n_bands]; `notes` float32 [n, 4]: onset and offset in seconds from the
     shard's start, MIDI pitch, velocity; `pedal` float32 [m, 2]: down and up; `origin`: JSON, where it came from.
     """
+    write_arrays(
+        path,
+        features=features,
+        notes=notes.astype(np.float32).reshape(-1, 4),
+        pedal=pedal.astype(np.float32).reshape(-1, 2),
+        origin=np.array(json.dumps(origin)),
+    )
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """An uncompressed .npz, written beside and renamed."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez(
-            file,
-            features=features,
-            notes=notes.astype(np.float32).reshape(-1, 4),
-            pedal=pedal.astype(np.float32).reshape(-1, 2),
-            origin=np.array(json.dumps(origin)),
-        )
+        np.savez(file, **arrays)
     part.replace(path)
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from engine.features.frontend import features_of
 from training.data import SOURCES, Source
 from training.drums_features import DRUMS_FEATURES
 from training.render.instruments import INSTRUMENTS, SampleBank, load_bank
@@ -22,6 +17,7 @@ from training.render_drums.backing import STEMS
 from training.render_drums.kits import KITS, DrumBank, load_kit
 from training.render_drums.record import SPLITS, Studio, open_studio, record
 from training.render_drums.soundfont import SOUNDFONT
+from training.shards import check_same, heard, make_all, write_arrays, write_manifest
 
 SHARD_SECONDS = 30.0
 BACKING_INSTRUMENTS = ("guitar_black", "guitar_green", "guitar_spanish", "bass_finger", "bass_pick", "splendid")
@@ -61,7 +57,7 @@ def render_set(
     spec = SetSpec(seed, shard_seconds)
     if valid_hours is None:
         valid_hours = max(hours / 20.0, 5.0 / 60.0)
-    check_same_set(out, spec)
+    check_same(out, {"set": asdict(spec), "features": DRUMS_FEATURES.to_dict()})
     for split in SPLITS:
         (out / split).mkdir(parents=True, exist_ok=True)
     names = prepare_banks(data, out / "banks")
@@ -72,24 +68,9 @@ def render_set(
         for index in range(max(1, round(wanted[split] * 3600.0 / shard_seconds)))
         if not shard_path(out, split, index).exists()
     ]
-    write_manifest(data, out, spec, names)
-    setup = (data, out, names, spec)
-    if workers <= 1:
-        start_worker(*setup)
-        for done, job in enumerate(jobs, 1):
-            make_shard(*job)
-            progress(done, len(jobs))
-    elif jobs:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the workers import numpy: one thread each
-        with ProcessPoolExecutor(workers, get_context("spawn"), start_worker_process, setup) as pool:
-            try:
-                for done, finished in enumerate(as_completed([pool.submit(make_shard, *job) for job in jobs]), 1):
-                    finished.result()
-                    progress(done, len(jobs))
-            except BaseException:  # a shard failed, or someone pressed Ctrl-C: the others finish theirs, no more
-                pool.shutdown(cancel_futures=True)
-                raise
-    return write_manifest(data, out, spec, names)
+    describe(data, out, spec, names)
+    make_all(make_shard, jobs, workers, start_worker, (data, out, names, spec), progress)
+    return describe(data, out, spec, names)
 
 
 def shard_path(out: Path, split: str, index: int) -> Path:
@@ -136,43 +117,21 @@ def start_worker(data: Path, out: Path, names: list[str], spec: SetSpec) -> None
     WORKER[:] = [Worker(out, spec, {split: open_studio(split, data, kits, instruments, rate) for split in SPLITS})]
 
 
-def start_worker_process(data: Path, out: Path, names: list[str], spec: SetSpec) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for them
-    start_worker(data, out, names, spec)
-
-
 def make_shard(split: str, index: int) -> None:
     """Render, hear and write shard `index`: beside, then renamed."""
     (worker,) = WORKER
     made = record(worker.studios[split], worker.spec.shard_seconds, worker.spec.rng(split, index))
     arrays = {
-        "features": features_of(made.samples, DRUMS_FEATURES).astype(np.float16),
+        "features": heard(made.samples, f"shard {split}/{index} ({made.origin})", DRUMS_FEATURES),
         "labels": made.labels,
         "origin": np.array(json.dumps(made.origin)),
     }
     if split == "valid":
         arrays["samples"] = np.round(32767.0 * made.samples).astype(np.int16)
-    if not np.isfinite(arrays["features"]).all():
-        raise FloatingPointError(f"shard {split}/{index} ({made.origin}) has features that are not finite")
-    path = shard_path(worker.out, split, index)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez(file, **arrays)
-    part.replace(path)
+    write_arrays(shard_path(worker.out, split, index), **arrays)
 
 
-def check_same_set(out: Path, spec: SetSpec) -> None:
-    path = out / "manifest.json"
-    if not path.exists():
-        return
-    found = json.loads(path.read_text())
-    expected = {"set": asdict(spec), "features": json.loads(json.dumps(DRUMS_FEATURES.to_dict()))}
-    for name, value in expected.items():
-        if found.get(name) != value:
-            raise ValueError(f"{out} holds a set with {name} {found.get(name)}, not {value}; choose another folder")
-
-
-def write_manifest(data: Path, out: Path, spec: SetSpec, names: list[str]) -> dict:
+def describe(data: Path, out: Path, spec: SetSpec, names: list[str]) -> dict:
     """Count what lies in `out`, and say what it was made from and on what terms."""
     played = {instrument.source for instrument in INSTRUMENTS if instrument.name in names}
     played |= {name for name in ("pop909", "giantmidi", "rir") if SOURCES[name].find(data)}
@@ -193,9 +152,7 @@ def write_manifest(data: Path, out: Path, spec: SetSpec, names: list[str]) -> di
         },
         "splits": {split: count_split(out / split, spec) for split in SPLITS},
     }
-    part = out / "manifest.part"
-    part.write_text(json.dumps(manifest, indent=1))
-    part.replace(out / "manifest.json")
+    write_manifest(out, manifest)
     return manifest
 
 
