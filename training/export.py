@@ -12,13 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import subprocess
-import tempfile
-import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,10 +25,11 @@ import torch
 from torch import Tensor, nn
 
 from engine.decode.notes import NoteDecoderOptions
-from engine.models.card import MODELS_FOLDER, Card, card_path, sha256_of, write_card
+from engine.models.card import MODELS_FOLDER, Card, sha256_of
 from engine.models.runner import Runner
 
 from .chunks import Shard, ShardSet
+from .exporting import ParityError, check_same_answers, load_averaged, publish, run_of, sources_of
 from .labels import N_PITCHES, PEAK_FRAMES, Targets
 from .nets.notes import NotesNet
 from .notes_features import NOTES_FEATURES
@@ -39,14 +37,9 @@ from .scoring import Heard, Score, choose_options, listen
 
 OUTPUTS = Targets._fields
 OPSET = 17
-PARITY = 1e-4  # largest allowed difference of any activation; 1e-6 is usual
 GOLDEN_FRAMES = 120
 LICENCE = "Apache-2.0; trained on the material listed under training.data, each under its own licence"
 NOT_COMMERCIAL = "not for commercial use, as some of the material is not: see the licences under training.data"
-
-
-class ParityError(Exception):
-    """The exported graph does not say what the net says; nothing was written."""
 
 
 class OneStep(nn.Module):
@@ -67,12 +60,10 @@ def export(net: NotesNet, out: Path, shard: Shard, papers: dict[str, Any], name:
     `shard` is music to compare PyTorch and ONNX Runtime on; `papers` are the card's decoder, training, scores and
     licence. ParityError where the two differ, and then nothing is written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     net = net.eval()
-    with tempfile.TemporaryDirectory(prefix=f".{out.stem}-", dir=out.parent) as beside:
-        graph = Path(beside) / out.name
-        write_graph(net, graph)
-        card = Card(
+
+    def card_of(graph: Path) -> Card:
+        return Card(
             name=name or out.stem,
             kind="notes",
             features=NOTES_FEATURES,
@@ -82,13 +73,14 @@ def export(net: NotesNet, out: Path, shard: Shard, papers: dict[str, Any], name:
             sha256=sha256_of(graph),
             **papers,
         )
-        check_parity(net, graph, card, shard)
-        write_card(card, graph)
-        write_golden(graph, card, shard)
-        # The card last: until it is there the engine refuses the new graph.
-        for path in (graph.with_suffix(".npz"), graph, card_path(graph)):
-            os.replace(path, out.parent / path.name)
-    return card
+
+    return publish(
+        out,
+        partial(write_graph, net),
+        card_of,
+        lambda graph, card: check_parity(net, graph, card, shard),
+        lambda graph, card: write_golden(graph, card, shard),
+    )
 
 
 def shape_of(output: str, n_rows: int) -> tuple[int, ...]:
@@ -114,13 +106,7 @@ def write_graph(net: NotesNet, path: Path) -> None:
 
 def check_parity(net: NotesNet, graph: Path, card: Card, shard: Shard) -> None:
     (expected,) = listen(net, [shard])
-    found = replay(graph, card, shard.features)
-    for name in OUTPUTS:
-        difference = float(np.abs(getattr(expected, name) - getattr(found, name)).max())
-        if not difference <= PARITY:
-            raise ParityError(
-                f"{name} differs by {difference:.2g} between PyTorch and ONNX Runtime; {PARITY} is allowed"
-            )
+    check_same_answers(OUTPUTS, expected, replay(graph, card, shard.features)._asdict())
 
 
 def replay(graph: Path, card: Card, features: np.ndarray) -> Heard:
@@ -154,30 +140,17 @@ def papers_of(
     checkpoint: dict[str, Any], data: Path, chosen: dict[str, tuple[NoteDecoderOptions, Score]]
 ) -> dict[str, Any]:
     """What the card says about where the model came from and how good it is; `chosen` by operating point."""
-    knobs, earlier = dict(checkpoint["knobs"]), checkpoint["earlier"]
-    knobs["start_from"] = Path(knobs["start_from"]).parent.name  # no one's folders in a card
     manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
     return {
         "licence": LICENCE if manifest["commercial_use"] else NOT_COMMERCIAL,
         "decoder": {point: options.to_dict() for point, (options, _) in chosen.items()},
         "training": {
-            "data": [
-                {"name": source["name"], "licence": source["licence"], "source": source["credit"]}
-                for source in manifest["sources"]
-            ],
+            "data": sources_of(manifest),
             "held_out_instruments": manifest["held_out"]["instruments"],
             "commercial_use": manifest["commercial_use"],
             "remarks": manifest.get("remarks", ""),
             "set": manifest["set"],
-            "command": f"ictus train {checkpoint['kind']} --minutes {knobs['minutes']:g} --seed {knobs['seed']}",
-            "knobs": knobs,
-            "steps": checkpoint["step"],
-            "hours": round(checkpoint["seconds"] / 3600, 3),
-            "curve": checkpoint["curve"],
-            "earlier": earlier,
-            "machine": f"{platform.machine()}, {knobs['threads']} thread(s)",
-            "date": time.strftime("%Y-%m-%d"),
-            "commit": commit(),
+            **run_of(checkpoint),
         },
         "scores": {"valid": {point: scored.to_dict() for point, (_, scored) in chosen.items()}},
     }
@@ -202,23 +175,13 @@ def point_name(look_ahead_frames: int, peak_frames: int) -> str:
     return f"{(look_ahead_frames + peak_frames + 1) * hop_ms:g}"
 
 
-def commit() -> str:
-    """The commit this is run from, marked where files differ from it; empty outside a repository."""
-    command = ("git", "describe", "--always", "--dirty", "--exclude", "*")
-    try:
-        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
-    except OSError:
-        return ""
-
-
 def load(checkpoint_path: Path) -> tuple[NotesNet, dict[str, Any]]:
     """The averaged net of a checkpoint, and the checkpoint. ValueError where there is none."""
-    if not checkpoint_path.is_file():
-        raise ValueError(f"there is no checkpoint at {checkpoint_path}; ictus train notes makes one")
-    checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
-    net = NotesNet(look_ahead_frames=checkpoint["knobs"]["look_ahead_frames"], **checkpoint["knobs"]["net"])
-    net.load_state_dict(checkpoint["averaged"])
-    return net.eval(), checkpoint
+    return load_averaged(
+        checkpoint_path,
+        "notes",
+        lambda knobs: NotesNet(look_ahead_frames=knobs["look_ahead_frames"], **knobs["net"]),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

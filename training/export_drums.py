@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import tempfile
-import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +22,14 @@ import torch
 from torch import Tensor, nn
 
 from engine.decode.drums import DRUMS, DrumDecoderOptions
-from engine.models.card import MODELS_FOLDER, Card, card_path, sha256_of, write_card
+from engine.models.card import MODELS_FOLDER, Card, sha256_of
 from engine.models.runner import Runner
 from training.drum_chunks import DrumShard, DrumShards
 from training.drum_labels import LAST_FRAME, N_ANSWERS, frame_of
 from training.drum_scoring import DrumsHeard, listen, score
 from training.drums_features import DRUMS_FEATURES
-from training.export import LICENCE, OPSET, PARITY, ParityError, commit
+from training.export import LICENCE, OPSET
+from training.exporting import ParityError, check_same_answers, load_averaged, publish, run_of, sources_of
 from training.nets.drums import DrumsNet
 from training.render_drums.kits import KITS
 from training.render_drums.play import DRUM, SECONDS
@@ -66,12 +64,10 @@ def export(net: DrumsNet, out: Path, shard: DrumShard, papers: dict[str, Any]) -
     `shard` is a recording to compare PyTorch and ONNX Runtime on; `papers` are the card's decoder, training, scores and
     licence. ParityError where the two differ, and then nothing is written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     net = net.eval()
-    with tempfile.TemporaryDirectory(prefix=f".{out.stem}-", dir=out.parent) as beside:
-        graph = Path(beside) / out.name
-        write_graph(net, graph)
-        card = Card(
+
+    def card_of(graph: Path) -> Card:
+        return Card(
             name=out.stem,
             kind="drums",
             features=DRUMS_FEATURES,
@@ -81,13 +77,14 @@ def export(net: DrumsNet, out: Path, shard: DrumShard, papers: dict[str, Any]) -
             sha256=sha256_of(graph),
             **papers,
         )
-        check_parity(net, graph, card, shard)
-        write_card(card, graph)
-        write_golden(graph, card, shard)
-        # The card last: until it is there the engine refuses the new graph.
-        for path in (graph.with_suffix(".npz"), graph, card_path(graph)):
-            os.replace(path, out.parent / path.name)
-    return card
+
+    return publish(
+        out,
+        partial(write_graph, net),
+        card_of,
+        lambda graph, card: check_parity(net, graph, card, shard),
+        lambda graph, card: write_golden(graph, card, shard),
+    )
 
 
 def write_graph(net: DrumsNet, path: Path) -> None:
@@ -109,12 +106,7 @@ def write_graph(net: DrumsNet, path: Path) -> None:
 
 def check_parity(net: DrumsNet, graph: Path, card: Card, shard: DrumShard) -> None:
     (expected,) = listen(net, [shard])
-    for name, found in replay(graph, card, shard.features).items():
-        difference = float(np.abs(getattr(expected, name) - found).max())
-        if not difference <= PARITY:
-            raise ParityError(
-                f"{name} differs by {difference:.2g} between PyTorch and ONNX Runtime; {PARITY} is allowed"
-            )
+    check_same_answers(OUTPUTS, expected, replay(graph, card, shard.features))
 
 
 def replay(graph: Path, card: Card, features: np.ndarray) -> dict[str, np.ndarray]:
@@ -175,36 +167,18 @@ def scores(heard: Sequence[DrumsHeard], options: DrumDecoderOptions) -> dict[str
 
 def papers_of(checkpoint: dict[str, Any], data: Path) -> dict[str, Any]:
     """What the card says about where the model came from."""
-    knobs = dict(checkpoint["knobs"])
-    knobs["start_from"] = Path(knobs["start_from"]).parent.name  # no one's folders in a card
     manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
     return {
-        "data": [
-            {"name": source["name"], "licence": source["licence"], "source": source["credit"]}
-            for source in manifest["sources"]
-        ],
+        "data": sources_of(manifest),
         "held_out": manifest["held_out"],
         "set": {**manifest["set"], **manifest["splits"]["train"]},
-        "command": f"ictus train drums --minutes {knobs['minutes']:g} --seed {knobs['seed']}",
-        "knobs": knobs,
-        "steps": checkpoint["step"],
-        "hours": round(checkpoint["seconds"] / 3600, 3),
-        "curve": checkpoint["curve"],
-        "earlier": checkpoint["earlier"],
-        "machine": f"{platform.machine()}, {knobs['threads']} thread(s)",
-        "date": time.strftime("%Y-%m-%d"),
-        "commit": commit(),
+        **run_of(checkpoint),
     }
 
 
 def load(checkpoint_path: Path) -> tuple[DrumsNet, dict[str, Any]]:
     """The averaged net of a checkpoint, and the checkpoint. ValueError where there is none."""
-    if not checkpoint_path.is_file():
-        raise ValueError(f"there is no checkpoint at {checkpoint_path}; ictus train drums makes one")
-    checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
-    net = DrumsNet(**checkpoint["knobs"]["net"])
-    net.load_state_dict(checkpoint["averaged"])
-    return net.eval(), checkpoint
+    return load_averaged(checkpoint_path, "drums", lambda knobs: DrumsNet(**knobs["net"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,10 +9,9 @@ look for it before ONNX Runtime has said what PyTorch says.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.models.card import MODELS_FOLDER, Card, card_path, sha256_of, write_card
+from engine.models.card import MODELS_FOLDER, Card, sha256_of
 from engine.models.whole import WholeRunner, answer_whole
 
 from .chunks import Shard, ShardSet
-from .export import GOLDEN_FRAMES, OPSET, OUTPUTS, PARITY, ParityError, busiest_frame, papers_of, point_name, shape_of
+from .export import GOLDEN_FRAMES, OPSET, OUTPUTS, busiest_frame, papers_of, point_name, shape_of
+from .exporting import ParityError, check_same_answers, load_averaged, publish
 from .nets.notes_file import NotesFileNet
 from .notes_features import NOTES_FEATURES
 from .scoring import choose_options
@@ -50,12 +50,10 @@ def export(net: NotesFileNet, out: Path, shard: Shard, papers: dict[str, Any]) -
     `shard` is music to compare PyTorch and ONNX Runtime on; `papers` are the card's decoder, training, scores and
     licence. ParityError where the two differ, and then nothing is written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     net = net.eval()
-    with tempfile.TemporaryDirectory(prefix=f".{out.stem}-", dir=out.parent) as beside:
-        graph = Path(beside) / out.name
-        write_graph(net, graph)
-        card = Card(
+
+    def card_of(graph: Path) -> Card:
+        return Card(
             name=out.stem,
             kind="notes_file",
             features=NOTES_FEATURES,
@@ -65,13 +63,14 @@ def export(net: NotesFileNet, out: Path, shard: Shard, papers: dict[str, Any]) -
             sha256=sha256_of(graph),
             **papers,
         )
-        check_parity(net, graph, card, shard)
-        write_card(card, graph)
-        write_golden(graph, card, shard)
-        # The card last: until it is there the engine refuses the new graph.
-        for path in (graph.with_suffix(".npz"), graph, card_path(graph)):
-            os.replace(path, out.parent / path.name)
-    return card
+
+    return publish(
+        out,
+        partial(write_graph, net),
+        card_of,
+        lambda graph, card: check_parity(net, graph, card, shard),
+        lambda graph, card: write_golden(graph, card, shard),
+    )
 
 
 def write_graph(net: NotesFileNet, path: Path) -> None:
@@ -92,13 +91,7 @@ def write_graph(net: NotesFileNet, path: Path) -> None:
 
 def check_parity(net: NotesFileNet, graph: Path, card: Card, shard: Shard) -> None:
     (expected,) = listen(net, [shard])
-    found = answer_whole(WholeRunner(graph, card), shard.features)
-    for name in OUTPUTS:
-        difference = float(np.abs(getattr(expected, name) - found[name]).max())
-        if not difference <= PARITY:
-            raise ParityError(
-                f"{name} differs by {difference:.2g} between PyTorch and ONNX Runtime; {PARITY} is allowed"
-            )
+    check_same_answers(OUTPUTS, expected, answer_whole(WholeRunner(graph, card), shard.features))
 
 
 def write_golden(graph: Path, card: Card, shard: Shard) -> None:
@@ -111,12 +104,7 @@ def write_golden(graph: Path, card: Card, shard: Shard) -> None:
 
 def load(checkpoint_path: Path) -> tuple[NotesFileNet, dict[str, Any]]:
     """The averaged net of a checkpoint, and the checkpoint. ValueError where there is none."""
-    if not checkpoint_path.is_file():
-        raise ValueError(f"there is no checkpoint at {checkpoint_path}; ictus train notes_file makes one")
-    checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
-    net = NotesFileNet(**checkpoint["knobs"]["net"])
-    net.load_state_dict(checkpoint["averaged"])
-    return net.eval(), checkpoint
+    return load_averaged(checkpoint_path, "notes_file", lambda knobs: NotesFileNet(**knobs["net"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
