@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.circumstances import circumstances
+from benchmarks.rig.hogs import hogging, hold, spin
+from benchmarks.rig.jack import JackServer
 from engine.sources.device import DeviceSource
-from tests.support.hogs import hogging, hold, spin
-from tests.support.jack import JackServer
 
 RATE = 48_000
 SETTLE_SECONDS = 0.5

@@ -8,7 +8,7 @@ from typing import Any
 from engine.errors import IctusError
 
 STAGES, SOURCES, BRIDGES = "ictus.stages", "ictus.sources", "ictus.bridges"
-TRAINERS, RECEIVERS = "ictus.trainers", "ictus.receivers"
+TRAINERS, BENCHMARKS, RECEIVERS = "ictus.trainers", "ictus.benchmarks", "ictus.receivers"
 
 
 class PluginError(IctusError):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.jack import JackServer, require_jack
+from benchmarks.rig.jack import JackServer
 
 
 @pytest.fixture
 def jack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., JackServer]]:
     """Starts real JACK servers, `jack(period_samples=64)`; the newest is the default one until the test ends."""
-    require_jack()
+    _require_jack()
     servers: list[JackServer] = []
 
     def start(period_samples: int = 128, sample_rate: int = 48_000, synchronous: bool = True) -> JackServer:
@@ -27,3 +29,14 @@ def jack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     yield start
     for server in servers:
         server.stop()
+
+
+def _require_jack() -> None:
+    """Skip the test where there is no JACK; on CI, fail it."""
+    missing = [program for program in ("jackd", "jack_wait") if shutil.which(program) is None]
+    try:
+        import jack  # noqa: F401
+    except (ImportError, OSError) as error:
+        missing.append(f"JACK-Client ({error})")
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {', '.join(missing)} (package jackd2)")

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.rig.hogs import hogging, hold, spin
+from benchmarks.rig.jack import ArrayPlayer
 from engine.driver.device import list_devices
 from engine.sources.base import SourceError
 from engine.sources.device import DeviceSource
-from tests.support.hogs import hogging, hold, spin
-from tests.support.jack import ArrayPlayer
 
 RATE = 48_000
 BLOCK_SECONDS = 256 / RATE  # a block arrives whole, and its first sample was played as many samples before

@@ -13,7 +13,7 @@ import mido
 import numpy as np
 
 import bridges
-from tests.support.midi_client import MidiClient
+from benchmarks.rig.midi_client import MidiClient
 from tests.support.pd import PureData, free_port
 
 ICTUS_LIVE = [sys.executable, "-m", "engine.cli", "live"]

@@ -11,6 +11,7 @@ import rtmidi
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from benchmarks.rig.midi_client import MidiClient
 from bridges import midi, midi_port
 from bridges.channels import DRUM_CHANNEL, assign_channels
 from bridges.midi import MidiBridge
@@ -18,7 +19,6 @@ from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.bridge import BridgeError, SessionInfo
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Pedal, Strike
-from tests.support.midi_client import MidiClient
 
 SOURCES = ("guitar", "bass")
 SESSION = SessionInfo(SOURCES, 48_000, None, lambda command: True, dict)

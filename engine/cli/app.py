@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from engine.cli.bench import bench
 from engine.cli.demo import demo
 from engine.cli.devices import devices
 from engine.cli.errors import OK, explain
@@ -44,10 +45,11 @@ app.command()(devices)
 app.command()(live)
 app.command()(transcribe)
 app.command()(demo)
-# These two hand what follows the name on to the trainer, --help included.
+# These hand what follows the name on, --help included.
 _passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command(context_settings=_passed_on)(train)
 app.command(context_settings=_passed_on)(export)
+app.command(context_settings=_passed_on)(bench)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""A MIDI instrument of its own process: prints what reaches its port, for tests to read.
+"""A MIDI instrument of its own process: prints what reaches its port, and when.
 
-    python tests/support/midi_client.py NAME     makes the JACK client NAME with the input port "in"
+    python -m benchmarks.rig.midi_client NAME     makes the JACK client NAME with the input port "in"
 
 One line per message, "MONOTONIC_NANOSECONDS HEX BYTES", after a first line "ready"; ends when its input is closed.
 """
@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple
 
 POLL_SECONDS = 0.001
-DEADLINE_SECONDS = 10.0  # far above any wait seen: a test that gets here has failed
+DEADLINE_SECONDS = 10.0  # far above any wait seen: what gets here has failed
 
 
 class Received(NamedTuple):

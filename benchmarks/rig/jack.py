@@ -1,24 +1,23 @@
 """A real JACK server without a sound card, and a client that plays an array into it, bit for bit.
 
-def test_something(jack):                     # the fixture of tests/conftest.py
-    server = jack(period_samples=64)          # synchronous: the server waits for late clients, no frame is skipped
-    with server.player(samples) as player:    # samples [frames, channels]; it is the input device "player"
-        ...open a DeviceSource("player"), then
-        player.start(); player.wait()
+server = JackServer(folder, period_samples=64, sample_rate=48_000, synchronous=True)
+server.lead_here()
+server.start()
+with server.player(samples) as player:    # samples [frames, channels]; it is the input device "player"
+    ...open a DeviceSource("player"), then
+    player.start(); player.wait()
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from llvmlite import binding
 from numba import carray, cfunc, types
 
@@ -34,17 +33,6 @@ STATE_WORDS = PORTS + MAX_PORTS
 
 _serial = itertools.count(1)
 _port_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
-
-
-def require_jack() -> None:
-    """Skip the test where there is no JACK; on CI, fail it."""
-    missing = [program for program in ("jackd", "jack_wait") if shutil.which(program) is None]
-    try:
-        import jack  # noqa: F401
-    except (ImportError, OSError) as error:
-        missing.append(f"JACK-Client ({error})")
-    if missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {', '.join(missing)} (package jackd2)")
 
 
 class JackServer:
