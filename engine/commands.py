@@ -49,4 +49,13 @@ class NameCue:
     name: str
 
 
-Command = SetOption | Mute | Panic | Start | Stop | Quit | NameCue
+@dataclass(frozen=True, slots=True)
+class SteerSpace:
+    """One control of the space: freeze, place, release, gesture... (see engine/space/controls.py for all of them)."""
+
+    control: str
+    source: str
+    values: tuple[float | str, ...]
+
+
+Command = SetOption | Mute | Panic | Start | Stop | Quit | NameCue | SteerSpace

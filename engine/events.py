@@ -71,6 +71,15 @@ class Level(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Position(Event):
+    """Where a source is to be heard from now on; metres, the listener at the origin (see engine/space/proposer.py)."""
+
+    x: float  # to the right
+    y: float  # to the front
+    z: float = 0.0  # up
+
+
+@dataclass(frozen=True, slots=True)
 class Cue(Event):
     """A named moment sent from outside, for recordings and for stages that follow a score."""
 
@@ -92,4 +101,4 @@ class AllNotesOff(Event):
     reason: str
 
 
-PERIODIC = (Level,)  # thinned first when a bridge falls behind: the next one says it all again
+PERIODIC = (Level, Position)  # thinned first when a bridge falls behind: the next one says it all again
