@@ -1,4 +1,4 @@
-"""The stages of one source in order: hops in, events out. A stage that fails is taken out; the rest goes on."""
+"""The stages of one source in order: hops in, events out. A stage that fails rests for a while; the others go on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
 
 
+FIRST_REST_SECONDS = 1.0  # of a stage that failed; twice as long each time it fails again
+LONGEST_REST_SECONDS = 64.0
+GOOD_SECONDS = 60.0  # at work for so long, it is trusted as at first
+
+
 class ChainError(IctusError, ValueError):
     """These stages cannot stand in this order on this stream; one sentence for a person."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Place:
     """A stage at work, and what it has sounding."""
 
@@ -27,6 +32,8 @@ class _Place:
     hop_samples: int
     sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
     pedal_is_down: bool = False
+    rest_seconds: float = FIRST_REST_SECONDS  # how long the next one would be
+    back_at_sample: int = 0  # when it is tried again, or was
 
 
 class Chain:
@@ -63,6 +70,7 @@ class Chain:
         self._frame = Frame(self.stream)
         for place in self._all:
             place.stage.reset()
+            place.rest_seconds, place.back_at_sample = FIRST_REST_SECONDS, 0
             place.sounding.clear()
             place.pedal_is_down = False
         for hop in self._hops.values():
@@ -82,6 +90,8 @@ class Chain:
         for spec, front_end in self._front_ends.items():
             if frame.end_sample % spec.hop_samples == 0:
                 self._features[spec] = front_end.process(self._hops[spec.hop_samples])
+        if len(self._live) < len(self._all):
+            self._call_back()
         for place in tuple(self._live):
             if frame.end_sample % place.hop_samples == 0:
                 self._call(place)
@@ -124,12 +134,35 @@ class Chain:
         try:
             place.stage.process(frame)
         except Exception as error:  # someone's stage may raise anything; the others must go on
-            self._live.remove(place)
             del frame.events[n_before:]
-            message = f"stage {place.name} failed and was taken out: {type(error).__name__}: {error}"
-            frame.emit(Fault(self.stream.source, frame.end_sample, frame.end_sample, f"stage {place.name}", message))
-            self._end_own(place, "stage lost")
+            self._rest(place, error)
         self._keep_track(place, n_before)
+
+    def _rest(self, place: _Place, error: Exception) -> None:
+        """Out of the chain, its notes over, until it is tried again."""
+        now, sample_rate = self._frame.end_sample, self.stream.sample_rate
+        if now - place.back_at_sample > GOOD_SECONDS * sample_rate:
+            place.rest_seconds = FIRST_REST_SECONDS
+        what = f"stage {place.name}"
+        message = f"{what} failed and rests for {place.rest_seconds:g} s: {type(error).__name__}: {error}"
+        self._frame.emit(Fault(self.stream.source, now, now, what, message))
+        self._live.remove(place)
+        self._end_own(place, "stage lost")
+        place.back_at_sample = now + round(place.rest_seconds * sample_rate)
+        place.rest_seconds = min(2 * place.rest_seconds, LONGEST_REST_SECONDS)
+
+    def _call_back(self) -> None:
+        """Those that have rested, in their places and with nothing in mind."""
+        for place in self._all:
+            if place in self._live or self._frame.end_sample < place.back_at_sample:
+                continue
+            try:
+                getattr(place.stage, "resume", lambda _: place.stage.reset())(self._frame)
+            except Exception as error:
+                self._live.append(place)
+                self._rest(place, error)
+            else:
+                self._live = [other for other in self._all if other is place or other in self._live]
 
     def _close(self, place: _Place, reason: str) -> None:
         n_before = len(self._frame.events)

@@ -1,8 +1,8 @@
 """The contract of one listening step, and what it is handed at every hop.
 
 A stage is told once what stream it will hear (`prepare`: may allocate, compile, raise), is then called for every hop
-(`process`: fills what it owns, emits events, should not raise; if it does, the chain takes it out and goes on), and can
-be sent back to the first sample (`reset`: same arrays, same events again).
+(`process`: fills what it owns, emits events, should not raise; if it does, it rests for a while and the chain goes on
+without it), and can be sent back to the first sample (`reset`: same arrays, same events again).
 
 Packages add stages by the entry-point group `ictus.stages`; the name is what configurations and `--chain` say:
 
@@ -65,4 +65,5 @@ class Stage(Protocol):
     #                                             to them, so that it can see how late they are just now
     # options: dict[str, tuple[float, float]]     live options and their ranges, set by attribute while running
     # for_files_alone: bool                       True: it cannot listen live, and a live session refuses it
+    # resume(frame) -> None                       begin afresh in mid-stream, at `frame`, after a rest; without it, reset()
     # close_notes(frame, reason) -> None          if it keeps notes sounding: emit a NoteOff for each, now

@@ -86,6 +86,12 @@ class NotesStage:
         self._runner.reset()
         self._forget()
 
+    def resume(self, frame: Frame) -> None:
+        self.reset()
+        next_frame = -(-frame.end_sample // self.hop_samples) - 1
+        self._decoder.reset(next_frame)
+        self._pedal.reset(next_frame)
+
     def _forget(self) -> None:
         self._decoder.reset()
         self._pedal.reset()
