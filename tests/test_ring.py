@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import njit
 
-from engine.driver.atomics import load_acquire, store_release
 from engine.driver.ring import (
     HEAD_WORDS,
     LOGGED,
-    N_CHANNELS,
     N_GAPS,
     TAKEN,
-    UNLOGGED,
     USER_COUNTERS,
     WRITTEN,
     Ring,
-    ring_read,
-    ring_write,
 )
 
-LARGEST_EXACT = 1 << 24  # float32 counts to here
 WORDS = {"from zero": 0, "past int32": 2**31 - 5, "past float64": 2**53 - 3}
 
 
@@ -109,67 +100,6 @@ def test_more_gaps_than_the_log_holds_cost_frames_but_never_the_count():
     right = np.array(heard) == np.arange(n_in) + 1
     assert (np.array(heard)[~right] == 0).all()
     assert (~right).sum() == ring.dropped_frames > N_GAPS
-
-
-@pytest.mark.parametrize("n_channels", [1, 3])
-def test_two_native_threads_lose_and_invent_nothing(n_channels):
-    """Millions of frames, blocks of random size, many times around; every 16th block is bigger than the ring."""
-    n_frames, capacity = 4_000_000, 512
-    ring = Ring(n_channels, capacity)
-    verdict = np.zeros(4, np.int64)
-    writer = threading.Thread(target=_write_many, args=(ring.head, ring._samples, n_frames, capacity))
-    reader = threading.Thread(target=_read_many, args=(ring.head, ring._samples, verdict))
-    writer.start(), reader.start()
-    writer.join(60), reader.join(60)
-    n_right, n_silent, n_wrong, _ = verdict
-    assert n_wrong == 0
-    assert n_silent == ring.dropped_frames - ring.head[UNLOGGED] > 0
-    assert n_right + n_silent + ring.head[UNLOGGED] == n_frames
-    assert n_right > n_frames // 4, "nearly nothing came through"
-
-
-DONE = USER_COUNTERS  # a word of the head that the ring leaves alone
-
-
-@njit(nogil=True)
-def _write_many(head, samples, n_frames, capacity):
-    n_channels = head[N_CHANNELS]
-    block = np.zeros(4 * capacity * n_channels, np.float32)
-    n_in, n_blocks, seed = 0, 0, 12345
-    while n_in < n_frames:
-        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
-        n_blocks += 1
-        hasty = n_blocks % 16 == 0
-        n = min(n_frames - n_in, 2 * capacity + seed % capacity if hasty else 1 + seed % (capacity // 2))
-        for i in range(n):
-            for c in range(n_channels):
-                block[i * n_channels + c] = (n_in + i) % (LARGEST_EXACT - 64) + 1 + c
-        while not hasty and capacity - (head[WRITTEN] - load_acquire(head, TAKEN)) < n:
-            pass
-        ring_write(head, samples, block, n)
-        n_in += n
-    store_release(head, DONE, 1)
-
-
-@njit(nogil=True)
-def _read_many(head, samples, verdict):
-    n_channels = head[N_CHANNELS]
-    out = np.zeros(700 * n_channels, np.float32)
-    n_out, seed = 0, 54321
-    while True:
-        done = load_acquire(head, DONE)
-        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
-        n = ring_read(head, samples, out[: (1 + seed % 700) * n_channels])
-        for i in range(n):
-            n_right, n_silent = 0, 0
-            for c in range(n_channels):
-                value = out[i * n_channels + c]
-                n_right += value == (n_out + i) % (LARGEST_EXACT - 64) + 1 + c
-                n_silent += value == 0.0
-            verdict[0 if n_right == n_channels else 1 if n_silent == n_channels else 2] += 1
-        n_out += n
-        if n == 0 and done:
-            break
 
 
 def test_the_counters_of_the_two_sides_share_no_cache_line():
