@@ -15,24 +15,41 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import binding
-from numba import carray, cfunc, types
+from numba import carray, cfunc, njit, types
 
 from engine.driver.atomics import load_acquire, store_release
-from engine.driver.callback import as_pointer
+from engine.driver.callback import CLOCK, as_pointer
 
+LIBRARY = "libjack.so.0"
 START_SECONDS = 10
 STOP_SECONDS = 5  # a synchronous server may take longer to leave; then it is killed
 SETTLE_SECONDS = 10
 MAX_PORTS = 64
-N_PORTS, N_FRAMES, SAMPLES, PLAYING, POSITION, PORTS = range(6)  # words of a player's state
+# Words of a player's state; from SCRATCH on four to work in
+N_PORTS, N_FRAMES, SAMPLES, PLAYING, POSITION, CLIENT, LOG, LOG_ROWS, LOGGED, SCRATCH = range(10)
+PORTS = SCRATCH + 4
 STATE_WORDS = PORTS + MAX_PORTS
+LOG_WORDS = 3  # of a row: first frame of the array, microseconds since the period was due, monotonic nanoseconds
 
 _serial = itertools.count(1)
 _port_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
+_cycle_times = types.ExternalFunction(
+    "jack_get_cycle_times", types.int32(types.voidptr, types.voidptr, types.voidptr, types.voidptr, types.voidptr)
+)
+_jack_time = types.ExternalFunction("jack_get_time", types.int64())
+_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.voidptr))
+
+
+class Cycles(NamedTuple):
+    """One row per period in which an array was played. Seconds are those of time.monotonic()."""
+
+    first_frame: np.ndarray  # of the array
+    due_seconds: np.ndarray  # when the period began, by JACK's own smoothed count
+    began_seconds: np.ndarray  # when the player was called in it
 
 
 class JackServer:
@@ -113,6 +130,8 @@ class ArrayPlayer:
         self.ports = [self.client.outports.register(f"out_{i + 1}") for i in range(n_channels)]
         self._state = np.zeros(STATE_WORDS, np.int64)
         self._state[[N_PORTS, N_FRAMES, SAMPLES]] = n_channels, len(self._samples), self._samples.ctypes.data
+        self._log = np.zeros((len(self._samples) // server.period_samples + 2, LOG_WORDS), np.int64)
+        self._state[[CLIENT, LOG, LOG_ROWS]] = _address(self.client._ptr), self._log.ctypes.data, len(self._log)
         self._state[PORTS : PORTS + n_channels] = [_address(port._ptr) for port in self.ports]
         self._callback = _compiled_play()
         failed = jack._lib.jack_set_process_callback(
@@ -147,6 +166,11 @@ class ArrayPlayer:
                 raise TimeoutError(f"{self.name} was not connected to anything in {timeout_seconds} s")
             time.sleep(0.01)
 
+    def cycles(self) -> Cycles:
+        """The periods played so far."""
+        first_frame, late_microseconds, nanoseconds = self._log[: self._state[LOGGED]].T.copy()
+        return Cycles(first_frame, nanoseconds / 1e9 - late_microseconds / 1e6, nanoseconds / 1e9)
+
     def close(self) -> None:
         self.client.deactivate()
         self.client.close()
@@ -164,6 +188,27 @@ def _address(pointer: Any) -> int:
     return int(jack._ffi.cast("uintptr_t", pointer))
 
 
+@njit(inline="always")
+def _note_cycle(state, position):
+    """A row of the log for the period that now begins."""
+    scratch, logged = state[SCRATCH:], state[LOGGED]
+    if logged < state[LOG_ROWS]:
+        row = carray(as_pointer(state[LOG]), (logged + 1) * LOG_WORDS, types.int64)[logged * LOG_WORDS :]
+        frames, began, ends, length = scratch[0:], scratch[1:], scratch[2:], scratch[3:]
+        _cycle_times(
+            as_pointer(state[CLIENT]),
+            as_pointer(frames.ctypes.data),
+            as_pointer(began.ctypes.data),
+            as_pointer(ends.ctypes.data),
+            as_pointer(length.ctypes.data),
+        )
+        # JACK counts microseconds of its own (CLOCK_MONOTONIC_RAW on Linux): only their differences are used
+        row[0], row[1] = position, _jack_time() - scratch[1]
+        _clock_gettime(CLOCK, as_pointer(scratch.ctypes.data))
+        row[2] = scratch[0] * 1_000_000_000 + scratch[1]
+        store_release(state, LOGGED, logged + 1)
+
+
 def _play(n_frames, state_pointer):
     """JackProcessCallback: the next frames of the array to the ports, or silence."""
     state = carray(state_pointer, STATE_WORDS, types.int64)
@@ -171,6 +216,8 @@ def _play(n_frames, state_pointer):
     samples = carray(as_pointer(state[SAMPLES]), state[N_FRAMES] * n_ports, types.float32)
     playing = load_acquire(state, PLAYING)
     n_left = min(n, state[N_FRAMES] - position) if playing else 0
+    if n_left > 0:
+        _note_cycle(state, position)
     for port in range(n_ports):
         buffer = carray(_port_buffer(as_pointer(state[PORTS + port]), n_frames), n, types.float32)
         for i in range(n_left):
@@ -182,5 +229,5 @@ def _play(n_frames, state_pointer):
 
 
 def _compiled_play():
-    binding.load_library_permanently("libjack.so.0")
+    binding.load_library_permanently(LIBRARY)
     return cfunc(types.int32(types.uint32, types.voidptr), nopython=True, cache=True)(_play)

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import NamedTuple
 
+ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.001
 DEADLINE_SECONDS = 10.0  # far above any wait seen: what gets here has failed
 
@@ -26,11 +28,13 @@ class Received(NamedTuple):
 class MidiClient:
     """Start the process, wait until it listens, hand out its messages in order. A context manager."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, exact: bool = False) -> None:
+        """`exact`: stamped by JACK's thread itself (see midi_stamper); else by a poll, up to 1 ms and more later."""
         self.port_name = f"{name}:in"
         self._received: queue.Queue[Received] = queue.Queue()
+        program = ["-m", "benchmarks.rig.midi_stamper"] if exact else [__file__]
         self._process = subprocess.Popen(
-            [sys.executable, __file__, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *program, name], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         first_line = self._process.stdout.readline()
         if first_line != "ready\n":
