@@ -10,7 +10,7 @@ from engine.decode.drums import DRUMS, DrumDecoderOptions
 from engine.features.frontend import features_of
 from engine.models.card import read_card
 from training import export_drums
-from training.chunks import DB_PER_UNIT, SILENCE, Disguise
+from training.disguise import DB_PER_UNIT, SILENCE, Disguise
 from training.drum_chunks import DrumShard, DrumShards, add, draw_batch, moved
 from training.drum_labels import FAINT_DB, FIRST_FRAME, LAST_FRAME, drum_targets
 from training.drum_scoring import DrumsHeard, score

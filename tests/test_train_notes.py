@@ -13,7 +13,8 @@ import torch
 
 from engine.decode.notes import NoteDecoderOptions
 from training import train_notes
-from training.chunks import SILENCE, Disguise, Shard, ShardSet, draw_batch
+from training.chunks import Shard, ShardSet, draw_batch
+from training.disguise import SILENCE, Disguise
 from training.labels import shifted_targets, targets
 from training.nets.notes import NotesNet
 from training.notes_features import NOTES_FEATURES
@@ -351,3 +352,31 @@ def test_chosen_options_end_notes_by_what_ends_them_best_and_hear_the_pedal():
     assert score([lingering], plain, NOTES_FEATURES, LOOK_AHEAD, offsets=True).f1 < 0.5
     assert pedal_f1([heard], NOTES_FEATURES, LOOK_AHEAD, options.pedal_on) == 1.0
     assert options.pedal_off < options.pedal_on
+
+
+PLAIN = Disguise(gain_db=0.0, tilt_db=0.0, ripple_db=0.0, noise_share=0.0)
+
+
+def test_a_room_adds_a_tail_that_falls_as_fast_as_it_says_and_nothing_before_the_sound():
+    features = np.full((200, 2, 196), SILENCE, np.float32)
+    features[50] = 1.5
+    room = dataclasses.replace(
+        PLAIN, room_share=1.0, room_wet=(0.9, 0.9), room_seconds=(0.6, 0.6), room_flutter_db=0.0
+    )
+    room.apply(features, np.random.default_rng(0))
+    assert features[:50].max() < SILENCE + 0.01
+    level_db = 25.0 * features[:, 0, 100]
+    assert level_db[50] == pytest.approx(25.0 * 1.5 - 10.0, abs=0.1)  # a tenth of the power is still direct
+    np.testing.assert_allclose(np.diff(level_db[51:80]), -1.0, atol=0.01)  # 60 dB in 60 frames
+
+
+def test_another_tuning_moves_every_partial_by_the_same_part_of_a_band():
+    bumps = np.exp(-0.5 * ((np.arange(196) % 24 - 12) / 3.0) ** 2).astype(np.float32)
+    shifts = []
+    for seed in range(20):
+        features = np.tile(bumps, (3, 2, 1))
+        dataclasses.replace(PLAIN, detuned_share=1.0).apply(features, np.random.default_rng(seed))
+        centres = [(part * np.arange(24)).sum() / part.sum() for part in (features[0, 0, k : k + 24] for k in (24, 96))]
+        assert centres[0] == pytest.approx(centres[1], abs=1e-3)
+        shifts.append(centres[0] - 12.0)
+    assert -0.85 < min(shifts) < -0.4 and 0.4 < max(shifts) < 0.85

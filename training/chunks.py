@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +11,8 @@ import numpy as np
 
 from engine.spec import FeatureSpec
 
+from .disguise import SILENCE, Disguise
 from .labels import Targets, shifted_targets, zeros
-
-DB_PER_UNIT = 25.0  # of a feature value: see FeatureSpec
-SILENCE = -1.2  # the least value a feature can have
 
 
 class Shard(NamedTuple):
@@ -64,31 +61,6 @@ class ShardSet:
     @property
     def n_frames(self) -> int:
         return sum(len(shard.features) for shard in self.shards.values())
-
-
-@dataclass(frozen=True)
-class Disguise:
-    """How much a chunk is made to sound like another room, microphone and level. Standard deviations, in dB."""
-
-    gain_db: float = 6.0
-    tilt_db: float = 4.0  # from the middle of the range to either end
-    ripple_db: float = 2.0  # one slow wave over the bands, of random length and phase
-    noise_share: float = 0.2  # of chunks that get a noise floor
-    noise_db: tuple[float, float] = (-100.0, -75.0)  # its level in a band, re full scale
-    noise_flutter_db: float = 4.0  # from frame to frame
-
-    def apply(self, features: np.ndarray, rng: np.random.Generator) -> None:
-        """Change `features`, float32 [n_frames, n_channels, n_bands], in place."""
-        n_bands = features.shape[-1]
-        across = np.linspace(-1.0, 1.0, n_bands, dtype=np.float32)
-        gain, tilt, ripple = rng.normal(0.0, (self.gain_db, self.tilt_db, self.ripple_db))
-        wave = np.sin(across * rng.uniform(1.0, 8.0) + rng.uniform(0.0, 2.0 * np.pi))
-        features += ((gain + tilt * across + ripple * wave) / DB_PER_UNIT).astype(np.float32)
-        if rng.random() < self.noise_share:
-            level = rng.uniform(*self.noise_db) + 70.0 + rng.normal(0.0, self.tilt_db) * across
-            flutter = rng.standard_normal(features.shape, np.float32) * np.float32(self.noise_flutter_db / DB_PER_UNIT)
-            np.maximum(features, flutter + (level / DB_PER_UNIT).astype(np.float32), out=features)
-        np.maximum(features, SILENCE, out=features)
 
 
 def draw_batch(

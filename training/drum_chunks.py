@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.features.frontend import features_of
-from training.chunks import DB_PER_UNIT, SILENCE, Disguise, mapped
+from training.chunks import mapped
+from training.disguise import DB_PER_UNIT, SILENCE, Disguise
 from training.drum_labels import N_ANSWERS, DrumTargets, drum_targets
 from training.drums_features import DRUMS_FEATURES
 from training.render.room import EQ_HZ, filtered, noise, rms

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.chunks import Disguise
+from training.disguise import Disguise
 from training.drum_chunks import DrumShards, draw_batch
 from training.drum_scoring import best_threshold, listen
 from training.nets.drums import DrumsNet

@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .chunks import Disguise, ShardSet, draw_batch
+from .chunks import ShardSet, draw_batch
+from .disguise import ROOMS_AND_TUNINGS, Disguise
 from .labels import LOOK_AHEAD_FRAMES, PEAK_FRAMES
 from .losses import NotesLoss
 from .nets.notes import NotesNet
@@ -33,7 +34,7 @@ class Knobs(RunKnobs):
     look_ahead_frames: tuple[int, ...] = LOOK_AHEAD_FRAMES  # of the net's rows
     net: dict[str, int] = field(default_factory=dict)  # sizes, where they are not NotesNet's own
     loss: NotesLoss = NotesLoss()
-    disguise: Disguise = Disguise()
+    disguise: Disguise = ROOMS_AND_TUNINGS
 
 
 def train(data: Path, out: Path, knobs: Knobs = Knobs(), device: str = "cpu") -> Path:

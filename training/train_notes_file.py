@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from engine.models.whole import Answers, answer_whole
 
-from .chunks import Disguise, Shard, ShardSet, draw_batch
+from .chunks import Shard, ShardSet, draw_batch
+from .disguise import ROOMS_AND_TUNINGS, Disguise
 from .losses import NotesLoss
 from .nets.notes_file import NotesFileNet
 from .notes_features import NOTES_FEATURES
@@ -35,7 +36,7 @@ class Knobs(RunKnobs):
     edge_frames: int = 20  # at both ends of a chunk, heard but not scored: what lies beyond is not known there
     net: dict[str, int] = field(default_factory=dict)  # sizes, where they are not NotesFileNet's own
     loss: NotesLoss = NotesLoss()
-    disguise: Disguise = Disguise()
+    disguise: Disguise = ROOMS_AND_TUNINGS
 
 
 def train(data: Path, out: Path, knobs: Knobs = Knobs(), device: str = "cpu") -> Path:

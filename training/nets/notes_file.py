@@ -103,9 +103,11 @@ class CentredConv(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, kernel: tuple[int, int], stride: int = 1, apart_frames: int = 1):
         super().__init__()
-        padding = (apart_frames * (kernel[0] // 2), kernel[1] // 2)
-        self.conv = nn.Conv2d(n_in, n_out, kernel, (1, stride), padding, (apart_frames, 1), bias=False)
+        n_around = kernel[1] // 2
+        self.padding = (n_around + 1 - stride, n_around)  # bands below and above: one to the semitone, not beside it
+        n_frames = apart_frames * (kernel[0] // 2)
+        self.conv = nn.Conv2d(n_in, n_out, kernel, (1, stride), (n_frames, 0), (apart_frames, 1), bias=False)
         self.norm = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.conv(x)))
+        return F.relu(self.norm(self.conv(F.pad(x, self.padding))))
