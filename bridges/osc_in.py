@@ -87,11 +87,19 @@ class OscInput:
 
     def _take(self, packet: bytes, what: str) -> None:
         try:
-            for message in decode(packet):
-                self._obey(message, what)
+            messages = decode(packet)
         except PacketError as error:
-            self.n_malformed += 1
-            self._complain(f"{what} could not be read: {error}")
+            self._drop(what, error)
+            return
+        for message in messages:
+            try:
+                self._obey(message, what)
+            except PacketError as error:  # the others of its bundle are obeyed all the same
+                self._drop(what, error)
+
+    def _drop(self, what: str, error: PacketError) -> None:
+        self.n_malformed += 1
+        self._complain(f"{what} could not be read: {error}")
 
     def _obey(self, message: Message, what: str) -> None:
         if message.address not in COMMANDS:

@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from benchmarks.rig.jack import JackServer
+
+settings.register_profile("ictus", deadline=None)  # how long an example takes is no law
+settings.load_profile("ictus")
 
 
 @pytest.fixture
