@@ -14,7 +14,7 @@ import numpy as np
 from engine.bridge import Bridge, SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
 from engine.errors import IctusError
-from engine.events import AllNotesOff, Cue, Event, Fault
+from engine.events import PERIODIC, AllNotesOff, Cue, Event, Fault
 from engine.lane import Lane
 from engine.ledger import Window
 from engine.outbox import Outbox
@@ -46,6 +46,8 @@ class Session:
         self._n_faults = self._n_refused = 0
         self._busy = Window()  # seconds of work per second of sound
         self._wait = Window()  # from a block's arrival to the worker having dealt with it
+        self._taken = Window()  # of blocks that brought news: from arrival until the worker took them up
+        self._worked = Window()  # of the same: from then until all their news was handed to the bridges
 
     def run(self) -> None:
         """Listen until the source ends, `stop` is called or a Quit arrives; always closes what it opened."""
@@ -83,6 +85,10 @@ class Session:
             "late_p99_ms": late.percentile_ms(99),
             "wait_p50_ms": self._wait.percentile_ms(50),
             "wait_p99_ms": self._wait.percentile_ms(99),
+            "taken_p50_ms": self._taken.percentile_ms(50),
+            "taken_p99_ms": self._taken.percentile_ms(99),
+            "worked_p50_ms": self._worked.percentile_ms(50),
+            "worked_p99_ms": self._worked.percentile_ms(99),
             "notes": sum(lane.stats.notes for lane in self.lanes),
             "strikes": sum(lane.stats.strikes for lane in self.lanes),
             "dropped_frames": stats.dropped_frames,
@@ -119,12 +125,20 @@ class Session:
         if not n_frames:
             return
         block = self._block[:n_frames]
+        brings_news = False
         for lane in self.lanes:
-            self._send(lane.push(block))
+            events = lane.push(block)
+            self._send(events)
+            brings_news = brings_news or any(not isinstance(event, PERIODIC) for event in events)
         self._frames += n_frames
-        self._busy.add((time.perf_counter() - began) * self.source.sample_rate / n_frames)
+        worked_seconds = time.perf_counter() - began
+        self._busy.add(worked_seconds * self.source.sample_rate / n_frames)
         if self.source.clock is not None:
-            self._wait.add(time.monotonic() - self.source.clock.seconds_of(self._frames))
+            waited_seconds = time.monotonic() - self.source.clock.seconds_of(self._frames)
+            self._wait.add(waited_seconds)
+            if brings_news:
+                self._taken.add(waited_seconds - worked_seconds)
+                self._worked.add(worked_seconds)
 
     def _send(self, events: list[Event]) -> None:
         for event in events:
