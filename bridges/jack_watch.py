@@ -12,6 +12,8 @@ import ctypes
 from rtmidi import _rtmidi
 
 _NO_START_SERVER = 0x01  # JackNoStartServer, <jack/types.h>
+_IS_OUTPUT = 0x2  # JackPortIsOutput
+_MIDI = b"8 bit raw midi"  # JACK_DEFAULT_MIDI_TYPE
 _ON_SHUTDOWN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -29,6 +31,33 @@ class JackWatch:
     def _note_shutdown(self, _: int | None) -> None:
         self.server_gone = True
 
+    def outputs(self, port: str) -> set[str]:
+        """The full names of all MIDI outputs called `port`, whoever has made them."""
+        names = self._names(self._libjack.jack_get_ports(self._client, None, _MIDI, _IS_OUTPUT))
+        return {name for name in names if name.partition(":")[2] == port}
+
+    def exists(self, port: str) -> bool:
+        return bool(self._libjack.jack_port_by_name(self._client, port.encode()))
+
+    def connections(self, port: str) -> set[str]:
+        """Full names of what `port` leads to."""
+        found = self._libjack.jack_port_by_name(self._client, port.encode())
+        return self._names(self._libjack.jack_port_get_all_connections(self._client, found)) if found else set()
+
+    def connect(self, output: str, input_: str) -> bool:
+        return self._libjack.jack_connect(self._client, output.encode(), input_.encode()) == 0
+
+    def _names(self, listed: ctypes.POINTER(ctypes.c_char_p)) -> set[str]:
+        """Of a list that JACK gave us, which ends with a null and is ours to free."""
+        names: set[str] = set()
+        if listed:
+            at = 0
+            while listed[at] is not None:
+                names.add(listed[at].decode())
+                at += 1
+            self._libjack.jack_free(listed)
+        return names
+
     def close(self) -> None:
         self._libjack.jack_client_close(self._client)
 
@@ -40,4 +69,12 @@ def _libjack_of_rtmidi() -> ctypes.CDLL:
     libjack.jack_client_open.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
     libjack.jack_on_shutdown.argtypes = [ctypes.c_void_p, _ON_SHUTDOWN, ctypes.c_void_p]
     libjack.jack_client_close.argtypes = [ctypes.c_void_p]
+    for listing in (libjack.jack_get_ports, libjack.jack_port_get_all_connections):
+        listing.restype = ctypes.POINTER(ctypes.c_char_p)
+    libjack.jack_get_ports.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong]
+    libjack.jack_port_get_all_connections.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    libjack.jack_port_by_name.restype = ctypes.c_void_p
+    libjack.jack_port_by_name.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    libjack.jack_connect.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
+    libjack.jack_free.argtypes = [ctypes.c_void_p]
     return libjack

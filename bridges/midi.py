@@ -1,7 +1,8 @@
 """Notes and strikes as live MIDI, to a port of our own or to any existing one.
 
 No note is ever left stuck: each note-on is paired by the note table, a source's notes end at AllNotesOff, all end at
-close, and what an instrument was left with when its port vanished is ended when the port is back.
+close. What an instrument may have been left with when it vanished, or when our process died, is ended first of all when
+the two are together again.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from mido import Message
 
 from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key, key_of_strike
+from bridges.keepsake import Keepsake
 from bridges.midi_port import MidiPort, port_names
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
@@ -20,7 +23,7 @@ from engine.bridge import BridgeError, SessionInfo
 from engine.events import AllNotesOff, Event, NoteOff, NoteOn, Pedal, Strike
 
 STRIKE_SECONDS = 0.06  # how long a strike's note is held: long enough for every drum machine
-POLL_SECONDS = 1.0  # between two looks whether the port is there
+POLL_SECONDS = 0.25  # between two looks whether the port is there
 _SUSTAIN, _ALL_NOTES_OFF = 64, 123  # controllers, MIDI 1.0
 
 
@@ -37,6 +40,8 @@ class MidiBridge:
     """
 
     ports = staticmethod(port_names)
+    leaves_sounding = True  # if its process dies, and until it is opened in another
+    memory: Path | None = None
 
     def __init__(
         self,
@@ -67,7 +72,13 @@ class MidiBridge:
 
     def open(self, session: SessionInfo) -> None:
         self._channel_of = assign_channels(session.sources, self.channels)
-        self._port.open()
+        self._kept = Keepsake(self.memory)
+        if self._kept.is_inherited:
+            self._port.inherit(self._kept.port)
+            self._take_up()  # or later, when the port is there
+        else:
+            self._port.open()
+        self._kept.port = self._port.state
         self._next_poll_seconds = time.monotonic() + POLL_SECONDS
 
     def send(self, event: Event) -> None:
@@ -140,27 +151,41 @@ class MidiBridge:
                 self._put(_message("control_change", channel, control=_ALL_NOTES_OFF, value=0))
 
     def _put(self, message: Message) -> None:
+        data = message.bytes()
         try:
-            self._port.send(message.bytes())
+            self._port.send(data)
         except BridgeError:
             self._owe(self._table.end_all())
             raise
+        self._kept.note(data)
 
     def _owe(self, places: Iterable[Place]) -> None:
         self._owed.update(dict.fromkeys(places))
 
     def _poll(self) -> None:
         if self._port.is_present():
+            if self._port.look_after_cables():
+                self._silence_all_that_ended()
+            self._kept.port = self._port.state
             return
         was_open = self._port.is_open
         self._port.lose()
         self._pedals_down.clear()
-        self._owe(self._table.end_all())
-        if self._port.reopen():
-            self._silence(())
-            self._reset_channels(self._all_channels())
-        elif was_open:
+        self._table.end_all()
+        if not self._take_up() and was_open:
             raise BridgeError(self._port.gone_message)
+
+    def _take_up(self) -> bool:
+        """Have the port again and silence what its instrument may have been left with; False: it is not there yet."""
+        if not self._port.reopen():
+            return False
+        self._silence_all_that_ended()
+        return True
+
+    def _silence_all_that_ended(self) -> None:
+        """Of whatever was ever played: who knows which ends an instrument that was away has missed."""
+        self._silence(place for place in self._kept.places() if not self._table.sounds_at(place))
+        self._reset_channels(self._all_channels())
 
     def _channels_used_by(self, source: str) -> set[int]:
         strikes = {DRUM_CHANNEL} if self._plays_drums else set()

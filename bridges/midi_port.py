@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import rtmidi
 
+from bridges.jack_cables import JackCables
 from bridges.jack_watch import JackWatch
 from engine.bridge import BridgeError
 
@@ -28,6 +29,17 @@ class MidiPort:
         self._out: rtmidi.MidiOut | None = None
         self._api = rtmidi.API_UNSPECIFIED
         self._watch: JackWatch | None = None
+        self._cables: JackCables | None = None  # of a port of our own
+        self._known: set[str] = set()  # what they led to
+
+    @property
+    def state(self) -> dict:
+        """What it takes to have this port again in another process, as JSON has it."""
+        return {"name": self.name, "api": self._api, "cables": sorted(self._known)}
+
+    def inherit(self, state: dict) -> None:
+        """Be the port that a process which has died had, lost for the moment."""
+        self.name, self._api, self._known = state["name"], state["api"], set(state["cables"])
 
     @property
     def gone_message(self) -> str:
@@ -63,6 +75,10 @@ class MidiPort:
             return False
         return self.wanted is None or self.name in self._out.get_ports()
 
+    def look_after_cables(self) -> bool:
+        """Connect again what was connected and is back. True: there was something."""
+        return self._cables is not None and not self._server_gone() and self._cables.look()
+
     def lose(self) -> None:
         """Send nothing more; what it takes to find the port again is kept."""
         if self.is_open and not self._server_gone():
@@ -82,6 +98,7 @@ class MidiPort:
         except BridgeError:
             return False
         self.is_open = True
+        self.look_after_cables()
         return True
 
     def close(self) -> None:
@@ -93,10 +110,10 @@ class MidiPort:
                 self._out.delete()
         if self._watch is not None:
             self._watch.close()
-        self._out, self._watch, self.is_open = None, None, False
+        self._out, self._watch, self._cables, self.is_open = None, None, None, False
 
     def _watch_jack(self) -> None:
-        if self._api == rtmidi.API_UNIX_JACK:
+        if self._api == rtmidi.API_UNIX_JACK and self._watch is None:
             try:
                 self._watch = JackWatch()
             except OSError as error:
@@ -111,8 +128,14 @@ class MidiPort:
 
     def _make(self, outputs: list[rtmidi.MidiOut]) -> rtmidi.MidiOut:
         for out in outputs:
-            if out.get_current_api() in _CAN_MAKE_PORTS:
+            self._api = out.get_current_api()
+            if self._api in _CAN_MAKE_PORTS:
+                self._watch_jack()
+                others = self._watch.outputs(NAME) if self._watch else set()
                 out.open_virtual_port(NAME)
+                if self._watch:
+                    (own,) = self._watch.outputs(NAME) - others  # JACK may have numbered our client
+                    self._cables = JackCables(self._watch, own, self._known)
                 return out
         if sys.platform == "win32":
             raise BridgeError(

@@ -38,6 +38,9 @@ class NoteTable:
     def sounds_on(self, channel: int) -> bool:
         return any(place.channel == channel for place in self._owner_at)
 
+    def sounds_at(self, place: Place) -> bool:
+        return place in self._owner_at
+
     def note_on(self, place: Place, owner: Owner) -> list[Place]:
         """`owner` begins at `place`; silence what is returned first: what sounded there, and what `owner` had."""
         silenced = self._end(lambda other_place, other: other_place == place or other == owner)

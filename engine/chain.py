@@ -13,7 +13,6 @@ from engine.features.frontend import FrontEnd
 from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
 
-
 FIRST_REST_SECONDS = 1.0  # of a stage that failed; twice as long each time it fails again
 LONGEST_REST_SECONDS = 64.0
 GOOD_SECONDS = 60.0  # at work for so long, it is trusted as at first
@@ -157,7 +156,8 @@ class Chain:
             if place in self._live or self._frame.end_sample < place.back_at_sample:
                 continue
             try:
-                getattr(place.stage, "resume", lambda _: place.stage.reset())(self._frame)
+                resume = getattr(place.stage, "resume", None)
+                resume(self._frame) if resume else place.stage.reset()
             except Exception as error:
                 self._live.append(place)
                 self._rest(place, error)

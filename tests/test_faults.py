@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from benchmarks.rig.midi_client import MidiClient
+from bridges import midi
+from bridges.midi import MidiBridge
 from engine import chain as chain_module
+from engine.bridge import BridgeError, SessionInfo
 from engine.chain import Chain
 from engine.events import Event, Fault, NoteOff, NoteOn
 from engine.spec import StreamSpec
@@ -15,6 +25,9 @@ from tests.support.toy_stages import ClickStage, GateStage
 
 RATE = 16_000
 STREAM = StreamSpec("x", RATE)
+SESSION = SessionInfo(("guitar",), 48_000, None, lambda command: True, dict)
+PATIENCE_SECONDS = 20.0  # for what takes a moment; only a failure takes so long
+ALL_NOTES_OFF = 123
 
 
 def run(chain: Chain, samples: np.ndarray) -> list[Event]:
@@ -93,3 +106,152 @@ def test_the_notes_after_a_failure_stand_at_their_own_time(tmp_path, monkeypatch
     assert failed and {e.pitch: e.at_sample for e in events if isinstance(e, NoteOn)} == undisturbed
     began, ended = ([e.id for e in events if isinstance(e, kind)] for kind in (NoteOn, NoteOff))
     assert sorted(began) == sorted(ended) and len(began) == 3
+
+
+# MIDI
+
+
+def note_on(id: int, pitch: int) -> NoteOn:
+    return NoteOn("guitar", 0, 0, id, pitch, 100, 1.0)
+
+
+def note_off(id: int, pitch: int) -> NoteOff:
+    return NoteOff("guitar", 0, 0, id, pitch, 0)
+
+
+def opened(bridge: MidiBridge) -> MidiBridge:
+    bridge.open(SESSION)
+    return bridge
+
+
+def tick_until(bridge: MidiBridge, done: Callable[[], bool]) -> None:
+    """As the session does, tick by tick; what the bridge has to complain of is its own affair."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not done():
+        assert time.monotonic() < until, "the bridge does not notice"
+        try:
+            bridge.tick()
+        except BridgeError:
+            pass
+        time.sleep(0.02)
+
+
+def connect(server, client: MidiClient, *, pull: bool = False) -> None:
+    command = "jack_disconnect" if pull else "jack_connect"
+    subprocess.run([command, "-s", server.name, "Ictus:Ictus", client.port_name], check=True, capture_output=True)
+
+
+def n_cables(client: MidiClient) -> int:
+    listed = subprocess.run(["jack_lsp", "-c", client.port_name], check=True, capture_output=True, text=True).stdout
+    return listed.count("Ictus:Ictus")
+
+
+@pytest.fixture
+def server(jack, monkeypatch):
+    monkeypatch.setattr(midi, "POLL_SECONDS", 0.0)
+    return jack(synchronous=False)
+
+
+DOOMED = """
+import os, signal, sys
+from pathlib import Path
+from tests.test_faults import MidiBridge, note_off, note_on, opened
+bridge = MidiBridge(port=sys.argv[1] or None)
+bridge.memory = Path(sys.argv[2])
+opened(bridge)
+print(flush=True); sys.stdin.readline()
+for id, pitch in enumerate((60, 64, 67)):
+    bridge.send(note_on(id, pitch))
+bridge.send(note_off(1, 64))
+bridge._next_poll_seconds = 0.0
+bridge.tick()
+print(flush=True); sys.stdin.readline()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("port", ["synth:in", ""], ids=["found", "made"])
+def test_what_a_killed_process_left_sounding_is_ended_by_the_next(server, tmp_path, port):
+    """Whether the port was found or made: then the cable is put back first."""
+    doomed = subprocess.Popen(
+        [sys.executable, "-c", DOOMED, port, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with MidiClient("synth") as client:
+        doomed.stdout.readline()
+        if not port:
+            connect(server, client)
+        doomed.stdin.write("\n")
+        doomed.stdin.flush()
+        doomed.stdout.readline()
+        assert [received.message for received in client.take(4)][:3] == [(0x90, pitch, 100) for pitch in (60, 64, 67)]
+        doomed.stdin.close()
+        assert doomed.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+        doomed.stdout.close()
+        heir = MidiBridge(port=port or None)
+        heir.memory = tmp_path
+        opened(heir)
+        tick_until(heir, lambda: n_cables(client) or port)
+        heard = [received.message for received in client.take_until(0xB0, ALL_NOTES_OFF, 0)]
+        assert heard == [(0x80, 60, 64), (0x80, 67, 64), (0x80, 64, 64), (0xB0, ALL_NOTES_OFF, 0)]
+        heir.close()
+
+
+def test_a_missing_instrument_does_not_stop_the_heir_of_its_notes(server, tmp_path):
+    with MidiClient("synth"):
+        first = MidiBridge(port="synth:in")
+        first.memory = tmp_path
+        opened(first).send(note_on(1, 60))
+        first._port.close()
+    heir = MidiBridge(port="synth:in")
+    heir.memory = tmp_path
+    opened(heir)
+    with pytest.raises(BridgeError, match="'synth:in' is gone"):
+        heir.send(note_on(2, 62))
+    with MidiClient("synth") as client:
+        tick_until(heir, lambda: heir._port.is_open)
+        assert client.take(1)[0].message == (0x80, 60, 64)
+        heir.close()
+
+
+def test_an_instrument_that_is_back_is_connected_again_and_hears_every_end_it_has_missed(server):
+    bridge = opened(MidiBridge())
+    with MidiClient("synth") as client:
+        connect(server, client)
+        bridge.send(note_on(1, 60))
+        bridge.send(note_on(2, 72))
+        bridge.tick()
+    bridge.send(note_off(1, 60))  # nobody hears it
+    bridge.tick()
+    with MidiClient("synth") as client:
+        tick_until(bridge, lambda: n_cables(client))
+        heard = [received.message for received in client.take(1)]
+        assert heard == [(0x80, 60, 64)], "and the other one sounds on"
+        bridge.close()
+        assert (0x80, 72, 64) in [received.message for received in client.take_until(0xB0, ALL_NOTES_OFF, 0)]
+
+
+def test_the_cable_of_our_own_port_is_back_when_the_server_is(server):
+    bridge = opened(MidiBridge())
+    with MidiClient("synth") as client:
+        connect(server, client)
+        bridge.send(note_on(1, 60))
+        bridge.tick()
+        server.kill()
+    tick_until(bridge, lambda: not bridge._port.is_open)
+    server.start()
+    with MidiClient("synth") as client:
+        tick_until(bridge, lambda: bridge._port.is_open and n_cables(client))
+        assert client.take(1)[0].message == (0x80, 60, 64)
+        bridge.close()
+
+
+def test_a_cable_that_was_pulled_stays_pulled(server):
+    bridge = opened(MidiBridge())
+    with MidiClient("synth") as client:
+        connect(server, client)
+        bridge.tick()
+        connect(server, client, pull=True)
+        for _ in range(3):
+            bridge.tick()
+        assert n_cables(client) == 0
+        bridge.close()

@@ -86,6 +86,11 @@ class UnreliablePort:
             raise BridgeError(self.gone_message)
         self.instrument.hear(tuple(message))
 
+    state: dict = {}
+
+    def look_after_cables(self) -> bool:
+        return False
+
     def is_present(self) -> bool:
         return self.is_open and self.is_plugged
 

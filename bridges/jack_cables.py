@@ -1,0 +1,33 @@
+"""The cables from our own MIDI port, put back whenever an instrument, the server or we ourselves were gone for a while.
+
+A cable that somebody pulled is another matter: the instrument is still there, and stays unconnected.
+"""
+
+from __future__ import annotations
+
+from bridges.jack_watch import JackWatch
+
+
+class JackCables:
+    """`port`: the full name of our output. `known`: those of the inputs it led to, perhaps in an earlier life."""
+
+    def __init__(self, watch: JackWatch, port: str, known: set[str]) -> None:
+        self.known = known
+        self._watch, self._port = watch, port
+        self._away = set(known)  # known, but gone when last looked for
+
+    def look(self) -> bool:
+        """See who is connected, and connect again who is back. True: somebody is."""
+        connected = self._watch.connections(self._port)
+        self._away -= connected
+        someone_is_back = False
+        for name in self.known - connected:
+            if not self._watch.exists(name):
+                self._away.add(name)
+            elif name not in self._away:
+                self.known.discard(name)
+            elif self._watch.connect(self._port, name):
+                self._away.discard(name)
+                someone_is_back = True
+        self.known |= connected
+        return someone_is_back
