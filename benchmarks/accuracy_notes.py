@@ -1,7 +1,7 @@
 """How well notes are heard, through the same engine that runs live, at every operating point, and beside others.
 
     python -m benchmarks.accuracy_notes --data FOLDER [--model notes] [--look-ahead 20 40 80 160] [--whole notes_file]
-        [--rir FILE] [--instruments FOLDER] [--peers ENVS] [--only PART ...] [--quick]
+        [--rir FILE] [--instruments FOLDER] [--peers ENVS] [--only PART ...] [--quick] [--out FOLDER]
 
 FOLDER holds manifest.json (a list of files: audio, notes, kind, mic, label_shift_seconds) and tables with a header and
 the columns onset, offset, pitch, velocity. What is counted, and how: note_scores.py, note_faults.py. Parts:
@@ -16,7 +16,8 @@ the columns onset, offset, pitch, velocity. What is counted, and how: note_score
     solo           everybody on a singer
     speed          CPU time of everybody, one after another
 
-Numbers are kept in notes_results.json, and from it tables are put into RESULTS.md and the curve into notes_curve.png.
+Numbers are kept in FOLDER/notes_results.json, and from them tables are put into FOLDER/RESULTS.md and the curve into
+FOLDER/notes_curve.png.
 """
 
 from __future__ import annotations
@@ -40,8 +41,7 @@ from benchmarks.peers.ask import chosen_recordings
 from benchmarks.recordings import Recording, beginning, load_recordings, shortest, spread
 from engine.models.card import ModelError, find_model, read_card, write_card
 
-KEPT = results.FOLDER / "notes_results.json"
-CURVE = results.FOLDER / "notes_curve.png"
+KEPT, CURVE = "notes_results.json", "notes_curve.png"
 PARTS = ("points", "whole", "false", "disturbances", "repeats", "peers", "beginnings", "solo", "speed")
 QUICK_RECORDINGS, QUICK_SECONDS = 2, 15.0
 
@@ -52,14 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
         line = " · ".join(circumstances(command_of(sys.argv[1:] if arguments is None else arguments)).values())
-        kept = {} if chosen.quick else results.load(KEPT)
+        page = results.page(chosen.out)
+        kept = results.load(chosen.out / KEPT)
         for name, measure in measures_of(chosen).items():
             kept[name] = results.rounded({**measure(), "circumstances": line})
-            if not chosen.quick:
-                results.save(KEPT, kept)  # part by part: what was measured stays, whatever comes after
+            results.save(chosen.out / KEPT, kept)  # part by part: what was measured stays, whatever comes after
         print(*(f"### {name}\n\n{table}\n" for name, table in report.tables(kept).items()), sep="\n")
-        if not chosen.quick:
-            publish(kept)
+        publish(kept, page)
         if chosen.write_card:
             for model, name in ((chosen.model, "points"), (chosen.whole, "whole")):
                 if model and name in kept:
@@ -85,8 +84,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--peer-seconds", type=float, default=30.0, help="of each of them (default: 30)")
     parser.add_argument("--only", nargs="+", choices=PARTS, help="parts (default: all that can be measured)")
     parser.add_argument("--processes", type=int, default=1, help="recordings heard at a time")
-    parser.add_argument("--quick", action="store_true", help="the beginnings of two recordings; nothing is written")
+    parser.add_argument("--quick", action="store_true", help="the beginnings of two recordings")
     parser.add_argument("--write-card", action="store_true", help="keep the scores in the cards of the models")
+    parser.add_argument("--out", type=Path, default=results.OUT, help=results.OUT_HELP)
     return parser.parse_args(arguments)
 
 
@@ -126,12 +126,12 @@ def measures_of(chosen: argparse.Namespace) -> dict[str, Callable[[], Part]]:
     return {name: measurable[name] for name in PARTS if measurable[name] and name in (chosen.only or PARTS)}
 
 
-def publish(kept: dict[str, Part]) -> None:
-    """Tables into RESULTS.md, the curve into its picture."""
+def publish(kept: dict[str, Part], page: Path) -> None:
+    """Tables into the page, the curve beside it."""
     for name, table in report.tables(kept).items():
-        results.put(results.RESULTS, f"notes: {name}", table)
+        results.put(page, f"notes: {name}", table)
     if "beginnings" in kept:
-        draw(kept["beginnings"], CURVE)
+        draw(kept["beginnings"], page.parent / CURVE)
 
 
 def keep_in_card(model: Path, part: Part) -> None:

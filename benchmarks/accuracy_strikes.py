@@ -16,17 +16,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from benchmarks import results
 from benchmarks.circumstances import circumstances
 from benchmarks.peers.ask import PeerError, ask, can_run
 from benchmarks.peers.strike_table import STRIKE_PEERS
-from benchmarks.results import RESULTS, markdown, put
+from benchmarks.results import markdown
 from benchmarks.strike_scores import Tally, first_words, merged
 from engine.bridge import SessionInfo
 from engine.build import build_session
@@ -141,14 +142,14 @@ def false_rows(folder: Path, stages: Iterable[str]) -> list[list[str]]:
     return rows
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy_strikes", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
     parser.add_argument("--stages", nargs="+", default=STAGES, choices=STAGES, help="default: both")
     parser.add_argument("--threshold", type=float, help="of every stage, 0 to 1 (default: the stage's own)")
     parser.add_argument("--peers", type=Path, help="folder of virtual environments; see benchmarks/peers")
-    parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
-    chosen = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=results.OUT, help=results.OUT_HELP)
+    chosen = parser.parse_args(arguments)
     options = {} if chosen.threshold is None else {"threshold": chosen.threshold}
     try:
         takes = read_takes(chosen.data, KINDS)
@@ -176,8 +177,7 @@ def main() -> int:
     tables.append(markdown(("false strikes a minute", "seconds", *(f"`{stage}`" for stage in chosen.stages)), false))
     text = "\n\n".join([*tables, " · ".join(circumstances(command).values())])
     print(text)
-    if chosen.write:
-        put(RESULTS, "strikes", text)
+    results.put(results.page(chosen.out), "strikes", text)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Where measurements are kept: numbers in a JSON file, tables between markers in RESULTS.md.
+"""Where measurements are kept: a folder with numbers in JSON files, pictures, and tables between markers in RESULTS.md.
 
 A part of RESULTS.md that a program writes stands between `<!-- NAME -->` and `<!-- end of NAME -->`; whatever stands
 outside is people's and stays as it is.
@@ -9,12 +9,27 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent
-RESULTS = FOLDER / "RESULTS.md"
+OUT = Path("bench_out")
+OUT_HELP = f"folder for tables, numbers and pictures (default: {OUT}; benchmarks: the project's own)"
+NAME = "RESULTS.md"
+NOT_MEASURED = "*Not measured here.*"
+_OURS = Path(__file__).resolve().parent / NAME
+_MEASURED = re.compile(r"(<!-- (?P<name>[^>]+) -->\n).*?(\n<!-- end of (?P=name) -->)", re.DOTALL)
+
+
+def page(folder: Path) -> Path:
+    """RESULTS.md of `folder`. A new one has the words of the project's own, and says that nothing was measured yet."""
+    path = folder / NAME
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        ours = _OURS.read_text(encoding="utf-8") if _OURS.exists() else "# Results\n"
+        _replace(path, _MEASURED.sub(rf"\1{NOT_MEASURED}\3", ours))
+    return path
 
 
 def put(path: Path, name: str, text: str) -> None:

@@ -53,21 +53,21 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def desk_and_pages(tmp_path, monkeypatch) -> Path:
-    for module, name, file in (
-        (results, "RESULTS", "RESULTS.md"),
-        (accuracy_notes, "KEPT", "kept.json"),
-        (accuracy_notes, "CURVE", "curve.png"),
-    ):
-        monkeypatch.setattr(module, name, tmp_path / file)
-    (tmp_path / "RESULTS.md").write_text("by hand\n")
-    return tmp_path
+def out(tmp_path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "RESULTS.md").write_text("by hand\n")
+    return folder
 
 
-def test_the_program_measures_every_point_and_writes_its_tables(data, toy, desk_and_pages, capsys):
+def measure(out: Path, *asked: object) -> int:
+    return accuracy_notes.main([*(str(word) for word in asked), "--out", str(out)])
+
+
+def test_the_program_measures_every_point_and_writes_its_tables(data, toy, out, capsys):
     asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "160", "--only", "points", "disturbances"]
-    assert accuracy_notes.main(asked) == 0
-    kept = json.loads((desk_and_pages / "kept.json").read_text())
+    assert measure(out, *asked) == 0
+    kept = json.loads((out / "notes_results.json").read_text())
     assert set(kept) == {"points", "disturbances"}
     early, late = (kept["points"]["points"][point] for point in ("40 ms", "160 ms"))
     assert early["scores"]["onset 50"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "played": 6}
@@ -76,18 +76,16 @@ def test_the_program_measures_every_point_and_writes_its_tables(data, toy, desk_
     assert kept["disturbances"]["points"]["as recorded"]["40 ms"] == early
     assert kept["disturbances"]["points"]["20 dB quieter"]["40 ms"]["played"] == 6
     assert "in a room" not in kept["disturbances"]["points"]  # none was given
-    page = (desk_and_pages / "RESULTS.md").read_text()
+    page = (out / "RESULTS.md").read_text()
     assert page.startswith("by hand\n") and "<!-- notes: points -->" in page and "<!-- notes: asked -->" in page
     assert f"--data {data.name} --model {toy.name}" in page and str(data) not in page
     assert "| onset F1, ±50 ms | 1.000 | 1.000 |" in capsys.readouterr().out
 
 
-def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(
-    data, toy, desk_and_pages, monkeypatch, capsys
-):
+def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(data, toy, out, monkeypatch, capsys):
     events = [[onset, None, pitch, None, None, None] for onset, _, pitch in PLAYED[:2]]
     answer = {"events": events, "sound_seconds": 3.5, "cpu_seconds": 0.7}
-    runners, python = desk_and_pages / "runners", desk_and_pages / "envs" / "toy" / "bin" / "python"
+    runners, python = out / "runners", out / "envs" / "toy" / "bin" / "python"
     for folder in (runners, python.parent):
         folder.mkdir(parents=True)
     python.symlink_to(sys.executable)
@@ -96,10 +94,10 @@ def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(
     monkeypatch.setattr(ask, "RUNNERS", runners)
     rivals = (Peer("toy peer", "toy", "run_toy.py"), Peer("slow", "gone", "run_toy.py", is_slow=True))
     monkeypatch.setattr(note_measures, "PEERS", rivals)
-    asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "--peers", str(desk_and_pages / "envs")]
+    asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "--peers", str(out / "envs")]
     asked += ["--peer-files", "1", "--peer-seconds", "1.75", "--only", "peers", "beginnings", "speed"]
-    assert accuracy_notes.main(asked) == 0
-    kept = json.loads((desk_and_pages / "kept.json").read_text())
+    assert measure(out, *asked) == 0
+    kept = json.loads((out / "notes_results.json").read_text())
     rows = kept["peers"]["rows"]
     assert set(rows) == {"toy peer", "Ictus, 40 ms"} and not kept["peers"]["failed"]
     assert rows["toy peer"]["scores"]["onset 50"]["recall"] == pytest.approx(2 / 3, abs=1e-4)
@@ -109,33 +107,35 @@ def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(
     assert {row["played"] for row in begun["rows"].values()} == {2}
     assert kept["speed"]["cpu_seconds_a_second"]["toy peer"] == 0.2
     assert "| toy peer | whole file | − | − | 0.800 |" in capsys.readouterr().out
-    assert (desk_and_pages / "curve.png").stat().st_size > 0
+    assert (out / "notes_curve.png").stat().st_size > 0
 
 
-def test_a_second_run_of_one_part_leaves_the_others(data, toy, desk_and_pages):
+def test_a_second_run_of_one_part_leaves_the_others(data, toy, out):
     asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40"]
-    assert accuracy_notes.main([*asked, "--only", "points"]) == 0
-    before = json.loads((desk_and_pages / "kept.json").read_text())["points"]
-    assert accuracy_notes.main([*asked, "--only", "speed"]) == 0
-    kept = json.loads((desk_and_pages / "kept.json").read_text())
+    assert measure(out, *asked, "--only", "points") == 0
+    before = json.loads((out / "notes_results.json").read_text())["points"]
+    assert measure(out, *asked, "--only", "speed") == 0
+    kept = json.loads((out / "notes_results.json").read_text())
     assert kept["points"] == before and kept["speed"]["cpu_seconds_a_second"]["Ictus, 40 ms"] > 0
 
 
-def test_scores_are_kept_in_the_card_when_asked(data, desk_and_pages):
-    model = write_toy_model(desk_and_pages, scores={"held_out": 0.5})
+def test_scores_are_kept_in_the_card_when_asked(data, out):
+    model = write_toy_model(out, scores={"held_out": 0.5})
     asked = ["--data", str(data), "--model", str(model), "--look-ahead", "80", "--only", "points", "--write-card"]
-    assert accuracy_notes.main(asked) == 0
+    assert measure(out, *asked) == 0
     scores = read_card(model).scores
     assert scores["held_out"] == 0.5
     assert scores["real_piano"]["points"]["80 ms"]["scores"]["onset 50"]["f1"] == 1.0
 
 
-def test_a_quick_run_writes_nothing(data, toy, desk_and_pages, capsys):
-    asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "--quick", "--only", "points"]
-    assert accuracy_notes.main(asked) == 0
+def test_a_new_folder_gets_the_text_around_the_tables_and_no_figure_that_was_not_measured(data, toy, tmp_path, capsys):
+    asked = ["--data", data, "--model", toy, "--look-ahead", "40", "--quick", "--only", "points"]
+    assert measure(tmp_path / "new", *asked) == 0
     assert "| onset F1, ±50 ms | 1.000 |" in capsys.readouterr().out
-    assert not (desk_and_pages / "kept.json").exists()
-    assert (desk_and_pages / "RESULTS.md").read_text() == "by hand\n"
+    page = (tmp_path / "new" / "RESULTS.md").read_text()
+    assert page.startswith("# Results\n") and "| onset F1, ±50 ms | 1.000 |" in page
+    other = page.split("<!-- strikes -->")[1].split("<!-- end of strikes -->")[0]
+    assert other.strip() == results.NOT_MEASURED
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_quick_run_writes_nothing(data, toy, desk_and_pages, capsys):
         (["--model", "nobody"], "there is no model 'nobody'"),
     ],
 )
-def test_what_cannot_be_measured_is_one_sentence(data, toy, desk_and_pages, capsys, asked, sentence):
+def test_what_cannot_be_measured_is_one_sentence(data, toy, out, capsys, asked, sentence):
     assert accuracy_notes.main(["--data", str(data), "--model", str(toy), *asked]) == 1
     said = capsys.readouterr().err
     assert sentence in said and said.count("\n") == 1

@@ -1,0 +1,69 @@
+"""Everything that can be measured here, one program after another, into one page.
+
+    ictus bench all [--quick] [--out FOLDER] [--only NAME ...] [--data FOLDER] [--peers ENVS] [--hours 1]
+
+Each measurement is a process of its own, so that none inherits another's caches, priorities or faults. --quick takes
+less than ten minutes and does without recordings and peers, unless they are given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks import results
+
+MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[str] | None]] = {
+    # what follows `python -m benchmarks.NAME`; None: it needs what was not given
+    "latency": lambda chosen: [],
+    "throughput": lambda chosen: _given("--peers", chosen.peers),
+    "faults": lambda chosen: [],
+    "soak": lambda chosen: [] if chosen.quick else ["--hours", f"{chosen.hours:g}"],
+    "accuracy_strikes": lambda chosen: chosen.data and ["--data", str(chosen.data), *_given("--peers", chosen.peers)],
+    "accuracy_notes": lambda chosen: chosen.data and _notes(chosen),
+}
+WITHOUT_QUICK = ("accuracy_strikes",)  # short as it is
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="ictus bench all", description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="in less than ten minutes")
+    parser.add_argument("--out", type=Path, default=results.OUT, help=results.OUT_HELP)
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="default: all")
+    parser.add_argument("--data", type=Path, help="folder of labelled recordings with manifest.json, for accuracy")
+    parser.add_argument("--peers", type=Path, metavar="ENVS", help="folder of the peers' virtual environments")
+    parser.add_argument("--hours", type=float, default=1.0, help="of the soak (default: 1; a night: 24)")
+    chosen = parser.parse_args(arguments)
+    page = results.page(chosen.out)
+    outcomes = {name: _measure(name, chosen) for name in MEASUREMENTS if name in chosen.only}
+    print(*(f"{name}: {outcome}" for name, outcome in outcomes.items()), f"All of it: {page}", sep="\n")
+    return int(any(outcome.startswith("failed") for outcome in outcomes.values()))
+
+
+def _measure(name: str, chosen: argparse.Namespace) -> str:
+    """How it went, in a few words."""
+    own = MEASUREMENTS[name](chosen)
+    if own is None:
+        return "not measured: it needs recordings (--data)"
+    quick = ["--quick"] if chosen.quick and name not in WITHOUT_QUICK else []
+    command = [sys.executable, "-m", f"benchmarks.{name}", *own, *quick, "--out", str(chosen.out)]
+    print(f"\n## {name}\n", flush=True)
+    began = time.monotonic()
+    code = subprocess.run(command).returncode
+    return f"{'done' if code == 0 else f'failed (exit code {code})'} in {time.monotonic() - began:.0f} s"
+
+
+def _given(flag: str, value: object) -> list[str]:
+    return [] if value is None else [flag, str(value)]
+
+
+def _notes(chosen: argparse.Namespace) -> list[str]:
+    return ["--data", str(chosen.data), "--whole", "notes_file", *_given("--peers", chosen.peers)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

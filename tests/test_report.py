@@ -1,0 +1,61 @@
+"""`ictus bench all`: every measurement is asked for once, one that fails is said to fail, and the others go on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report, results
+from engine.cli.app import run
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[list[str]]:
+    """The command lines it would run; the soak fails."""
+    lines: list[list[str]] = []
+
+    def note(command: list[str]) -> subprocess.CompletedProcess:
+        lines.append(command)
+        return subprocess.CompletedProcess(command, 1 if "benchmarks.soak" in command else 0)
+
+    monkeypatch.setattr(report.subprocess, "run", note)
+    return lines
+
+
+def test_each_is_a_process_of_its_own_and_gets_what_it_needs(asked, tmp_path, capsys):
+    wanted = ["--out", str(tmp_path), "--data", "recordings", "--peers", "envs", "--hours", "0.5"]
+    assert report.main(wanted) == 1
+    assert [line[:3] for line in asked] == [
+        [sys.executable, "-m", f"benchmarks.{name}"] for name in report.MEASUREMENTS
+    ]
+    assert all(line[-2:] == ["--out", str(tmp_path)] and "--quick" not in line for line in asked)
+    by_name = {line[2]: line for line in asked}
+    assert by_name["benchmarks.soak"][3:5] == ["--hours", "0.5"]
+    assert by_name["benchmarks.throughput"][3:5] == ["--peers", "envs"]
+    assert {"--data", "recordings"} <= set(by_name["benchmarks.accuracy_notes"])
+    said = capsys.readouterr().out
+    assert "soak: failed (exit code 1)" in said and "latency: done" in said and str(tmp_path / "RESULTS.md") in said
+
+
+def test_what_cannot_be_measured_is_said_and_the_rest_is_quick(asked, tmp_path, capsys):
+    assert report.main(["--quick", "--out", str(tmp_path), "--only", "latency", "accuracy_notes"]) == 0
+    assert [line[2] for line in asked] == ["benchmarks.latency"] and "--quick" in asked[0]
+    assert "accuracy_notes: not measured: it needs recordings (--data)" in capsys.readouterr().out
+    assert results.NOT_MEASURED in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_every_measurement_is_a_program():
+    for name in report.MEASUREMENTS:
+        assert (Path(report.__file__).with_name(f"{name}.py")).exists() or (
+            Path(report.__file__).with_name(name)
+        ).is_dir()
+
+
+def test_bench_names_what_there_is_and_refuses_what_there_is_not(capsys):
+    assert run(["bench"]) == 0
+    assert "latency" in capsys.readouterr().out
+    assert run(["bench", "tea"]) == 1
+    assert "there is no benchmark 'tea'; known are: " in capsys.readouterr().err
