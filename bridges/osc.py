@@ -16,6 +16,7 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from bridges.osc_packet import encode
 from bridges.osc_table import (
     ADDRESS,
     KINDS,
@@ -29,7 +30,7 @@ from bridges.osc_table import (
     source_name,
 )
 from engine.bridge import BridgeError, SessionInfo
-from engine.events import PERIODIC, Event
+from engine.events import Event, Feature, Level
 
 _STATUS = next(route for route in ROUTES if route.kind == "status")
 _NOT_IN_ADDRESSES = str.maketrans({character: "_" for character in " #*,/?[]{}"})  # OSC 1.0
@@ -41,7 +42,7 @@ class OscTarget:
 
     address: may hold {event}, which becomes the table's name for it, and {source}, which becomes the source's name;
         the argument `source` is then left out.
-    rate_hz: most messages a second of each periodic kind (level) and source; the newest wins.
+    rate_hz: most levels a second and source; the newest wins. Features come as often as their stage says.
     bundle: each message in a bundle whose time tag is the instant it sounded.
     events: names from the table; all of them unless given.
     """
@@ -142,7 +143,7 @@ class OscBridge:
 
     def _is_due(self, line: _Line, event: Event) -> bool:
         """Whether to send it now; if not, it waits its turn and a newer one takes its place."""
-        if not isinstance(event, PERIODIC):
+        if not isinstance(event, Level):
             return True
         key, now = (type(event), event.source), time.monotonic()
         if now - line.sent_seconds.get(key, -1e9) < 1 / line.target.rate_hz:
@@ -154,11 +155,13 @@ class OscBridge:
 
     def _send(self, line: _Line, route: Route, event: Event) -> None:
         late = late_seconds(event, self._session)
-        message = build(line.target.address, route, source_name(event), route.values(event, late * 1000))
-        if line.target.bundle:
-            self._put(line, _bundle(message, time.time() - late))
+        if isinstance(event, Feature):
+            datagram = _feature(line.target.address, event)
+            message = OscMessage(datagram) if line.target.bundle else None
         else:
-            self._put(line, message.dgram)
+            message = build(line.target.address, route, source_name(event), route.values(event, late * 1000))
+            datagram = message.dgram
+        self._put(line, _bundle(message, time.time() - late) if line.target.bundle else datagram)
 
     def _send_status(self) -> None:
         lines = [line for line in self._lines if _STATUS.kind in line.target.events]
@@ -179,11 +182,21 @@ class OscBridge:
 
 def build(address: str, route: Route, source: str, values: Sequence[str | int | float]) -> OscMessage:
     """The message for `values`, one for each of the route's arguments."""
-    builder = OscMessageBuilder(address.format(event=route.kind, source=source.translate(_NOT_IN_ADDRESSES)))
+    builder = OscMessageBuilder(_filled(address, route.kind, source))
     for argument, value in zip(route.arguments, values, strict=True):
         if argument.name != "source" or "{source}" not in address:
             builder.add_arg(value, argument.tag)
     return builder.build()
+
+
+def _feature(address: str, event: Feature) -> bytes:
+    """Up to 128 numbers a hundred times a second: packed in one go, which python-osc would take 0.3 ms for."""
+    strings = () if "{source}" in address else (source_name(event),)
+    return encode(_filled(address, ROUTE_OF[Feature].place(event), source_name(event)), strings, event.values)
+
+
+def _filled(address: str, place: str, source: str) -> str:
+    return address.format(event=place, source=source.translate(_NOT_IN_ADDRESSES))
 
 
 def _bundle(message: OscMessage, sounded_seconds: float) -> bytes:

@@ -16,7 +16,7 @@ from bridges.osc_table import ADDRESS, KINDS, ROUTE_OF, check_kinds, late_second
 from engine.bridge import SessionInfo
 from engine.events import Event
 
-DEFAULT_KINDS = tuple(kind for kind in KINDS if kind not in ("level", "status"))
+DEFAULT_KINDS = tuple(kind for kind in KINDS if kind not in ("level", "feature", "status"))
 
 
 class OscLogBridge:
@@ -39,8 +39,9 @@ class OscLogBridge:
         values = route.values(event, late_seconds(event, self._session) * 1000)
         seconds = event.reported_sample / self._session.sample_rate
         tags = "".join(argument.tag for argument in route.arguments)
+        tags += tags[-1] * (len(values) - len(tags))
         texts = (json.dumps(v, ensure_ascii=False) if isinstance(v, str) else f"{v:.6g}" for v in values)
-        self._file.write(f"{seconds:.6f} {ADDRESS.format(event=route.kind)} {tags} {' '.join(texts)}\n")
+        self._file.write(f"{seconds:.6f} {ADDRESS.format(event=route.place(event))} {tags} {' '.join(texts)}\n")
 
     def tick(self) -> None:
         """Nothing waits: every line is written at once."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from engine.bridge import SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
-from engine.events import AllNotesOff, Cue, Event, Fault, Level, NoteOff, NoteOn, Pedal, Strike
+from engine.events import AllNotesOff, Cue, Event, Fault, Feature, Level, NoteOff, NoteOn, Pedal, Strike
+from engine.features.catalogue import FEATURES
 
 SEND_PORT = 9000  # where the patches listen
 RECEIVE_PORT = 9001  # where we do
@@ -29,23 +30,35 @@ class Argument:
     name: str  # of the event's field, for what is sent
     tag: str  # s, i or f
     meaning: str
+    is_many: bool = False  # one or more of them, the last of the message
 
 
 @dataclass(frozen=True)
 class Route:
     """Events that leave under one address. A field that one of them lacks is sent as 0."""
 
-    kind: str  # what {event} becomes in an address
+    kind: str  # what {event} becomes in an address, with /NAME behind it where `is_named`
     events: tuple[type[Event], ...]  # none: it comes from the session's status
     meaning: str
     arguments: tuple[Argument, ...]
+    is_named: bool = False
+
+    @property
+    def address(self) -> str:
+        """As people read it."""
+        return ADDRESS.format(event=f"{self.kind}/NAME" if self.is_named else self.kind)
+
+    def place(self, event: Event) -> str:
+        """What {event} becomes in an address."""
+        return f"{self.kind}/{event.name}" if self.is_named else self.kind
 
     def values(self, event: Event, late_ms: float) -> list[str | int | float]:
-        """One value per argument."""
+        """One value per argument, or more for the last."""
         own = {"source": source_name(event), "late_ms": late_ms}
         own["at_sample"] = event.at_sample & MAX_INT32
         own["drum"] = getattr(event, "drum", "") or ANY_DRUM
-        return [own[a.name] if a.name in own else getattr(event, a.name, 0) for a in self.arguments]
+        values = [own[a.name] if a.name in own else getattr(event, a.name, 0) for a in self.arguments]
+        return [*values[:-1], *values[-1]] if self.arguments[-1].is_many else values
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,13 @@ ROUTES = (
             Argument("rms_db", "f", "decibels below a full-scale square wave, -120 to 0"),
             Argument("peak_db", "f", "decibels below full scale, -120 to 0"),
         ),
+    ),
+    Route(
+        "feature",
+        (Feature,),
+        "what the sound looks like now, for drawing: an address for each NAME, as often as the stage `features` says",
+        (_SOURCE, Argument("values", "f", "of NAME, as the table below says", is_many=True)),
+        is_named=True,
     ),
     Route("cue", (Cue,), "a named moment", (_SOURCE, Argument("name", "s", "its name"), _LATE, _AT)),
     Route(
@@ -190,7 +210,8 @@ def check_kinds(kinds: tuple[str, ...]) -> None:
 def markdown() -> Iterator[str]:
     yield f"## What Ictus sends (to port {SEND_PORT}, unless told otherwise)\n"
     for route in ROUTES:
-        yield from _section(ADDRESS.format(event=route.kind), route.meaning, route.arguments)
+        yield from _section(route.address, route.meaning, route.arguments)
+    yield from _features()
     yield f"## What Ictus obeys (on port {RECEIVE_PORT}, unless told otherwise)\n"
     for command in COMMANDS.values():
         yield from _section(command.address, command.meaning, command.arguments)
@@ -201,8 +222,15 @@ def _section(address: str, meaning: str, arguments: tuple[Argument, ...]) -> Ite
     if arguments:
         yield "| argument | type | meaning |\n|---|---|---|"
         for argument in arguments:
-            yield f"| {argument.name} | {argument.tag} | {argument.meaning} |"
+            yield f"| {argument.name} | {argument.tag}{'...' * argument.is_many} | {argument.meaning} |"
         yield ""
+
+
+def _features() -> Iterator[str]:
+    yield "#### NAME and its values\n\n| NAME | values | meaning |\n|---|---|---|"
+    for kind in FEATURES.values():
+        yield f"| {kind.name} | {kind.n_values} | {kind.meaning} |"
+    yield ""
 
 
 if __name__ == "__main__":

@@ -80,6 +80,14 @@ class Position(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Feature(Event):
+    """What the sound up to `at_sample` looks like: the values of one feature (engine/features/catalogue.py)."""
+
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cue(Event):
     """A named moment sent from outside, for recordings and for stages that follow a score."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from engine.chain import Chain
-from engine.events import Event, Fault, Level, NoteOff, NoteOn, Strike
+from engine.events import PERIODIC, Event, Fault, NoteOff, NoteOn, Strike
 from engine.features.resample import Resampler
 
 _LOUDEST = 16.0  # +24 dBFS: beyond this a float stream holds no sound
@@ -71,7 +71,7 @@ class Lane:
         return self._passed(self._in_source_frames(self.chain.end_notes(reason)))
 
     def mute(self, reason: str = "mute") -> list[Event]:
-        """Say nothing of what is heard from now on (levels and faults apart); the notes that sound end here."""
+        """Say nothing of what is heard from now on (levels, features and faults apart); the notes that sound end here."""
         events = self.end_notes(reason)
         self.muted = True
         return events
@@ -101,7 +101,7 @@ class Lane:
 
     def _passed(self, events: list[Event]) -> list[Event]:
         if self.muted:
-            return [event for event in events if isinstance(event, (Level, Fault))]
+            return [event for event in events if isinstance(event, (*PERIODIC, Fault))]
         for event in events:
             self.stats.notes += isinstance(event, NoteOn)
             self.stats.strikes += isinstance(event, Strike) and event.is_new

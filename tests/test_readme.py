@@ -28,7 +28,7 @@ def rows(heading: str) -> list[tuple[str, list[str]]]:
 
 
 def test_its_osc_tables_are_those_of_the_code():
-    sent = [(f"/ictus/{route.kind}", [argument.name for argument in route.arguments]) for route in ROUTES]
+    sent = [(route.address, [argument.name for argument in route.arguments]) for route in ROUTES]
     obeyed = [(address, [argument.name for argument in route.arguments]) for address, route in COMMANDS.items()]
     assert rows("What is sent") == sent
     assert rows("What is obeyed") == obeyed

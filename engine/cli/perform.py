@@ -32,7 +32,7 @@ def perform(
     with ExitStack() as stack:
         receiver = find(RECEIVERS, "osc")()
         stack.callback(receiver.close)
-        terminal = {"type": "osc", "targets": [f"127.0.0.1:{receiver.port}"]}
+        terminal = {"type": "osc", "targets": [{"port": receiver.port, "events": Scene([], {}).kinds}]}
         asked = _Asked()
         stack.callback(asked.restore)
         engine = EngineProcess({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)

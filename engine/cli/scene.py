@@ -51,6 +51,11 @@ class Scene:
             "/ictus/status": self._status,
         }
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it listens to, as an OSC target names it: everything but features, which are for drawing."""
+        return tuple(address.removeprefix("/ictus/") for address in self._hearers)
+
     def hear(self, address: str, arguments: list) -> None:
         """One OSC message; one that is not for us, or comes from no source of ours, is passed over."""
         hearer = self._hearers.get(address)
