@@ -60,7 +60,7 @@ _ALL = (
     Control("mirror", (Argument("axis", "s"),), False, "the whole picture mirrored", choices=MIRRORS),
     Control("rotate", (Argument("degrees", "f", -360, 360),), False, "the whole picture turned, positive to the left"),
     Control("section", (Argument("name", "s"),), False, "a part of the song begins"),
-    Control("beat", (Argument("beat_in_bar", "f", 0, 64),), False, "a beat, now; 1 is the first, 0: unknown", n_least=0),
+    Control("beat", (Argument("beat_in_bar", "f", 0, 64),), False, "a beat falls now; 0: which is unknown", n_least=0),
     Control("tempo", (Argument("bpm", "f", 20, 400),), False, "beats a minute, until beats are heard"),
     Control("seed", (Argument("number", "f", 0, 2**31 - 1),), False, "another course of whatever is drawn by chance"),
     Control("home", (), True, "panic: go to the home positions, and stay until released"),

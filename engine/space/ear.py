@@ -36,7 +36,7 @@ PROMINENT_DB = 8.0  # above its neighbours, a band is wholly a partial
 WHOLLY_HELD = 0.5  # a share of partials as great as this is an activity of 1: chords do not reach more
 NEIGHBOURS = 6  # bands a side
 
-N_PAST = 2  # rows of an ear's memory [N_PAST + 1, n_bands]: the frames of the last hops, oldest first; then recent peaks
+N_PAST = 2  # an ear's memory is [N_PAST + 1, n_bands]: the frames of the last hops, oldest first; then recent peaks
 LEVEL, ONSET, BRIGHTNESS, ACTIVITY = range(4)
 
 
@@ -163,4 +163,3 @@ def _follow(hop, frame, memory, now):
     for row in range(N_PAST - 1):
         memory[row] = memory[row + 1]
     memory[N_PAST - 1] = frame
-
