@@ -1,0 +1,17 @@
+"""One fuzzing run under atheris, in a process of its own, which libFuzzer ends: fuzz_child NAME [libFuzzer's flags]."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import atheris
+
+from benchmarks.fuzz import READERS
+
+if __name__ == "__main__":
+    name = sys.argv[1]
+    with atheris.instrument_imports(include=list(READERS[name])):
+        target = import_module(f"benchmarks.fuzz_{name}")
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], target.check)
+    atheris.Fuzz()
