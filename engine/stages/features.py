@@ -37,7 +37,7 @@ class FeaturesStage:
 
     def prepare(self, stream: StreamSpec) -> None:
         if stream.sample_rate != SAMPLE_RATE:
-            raise ValueError(f"the stage features hears at {SAMPLE_RATE} Hz, the stream runs at {stream.sample_rate} Hz")
+            raise ValueError(f"the stage features hears at {SAMPLE_RATE} Hz, not at {stream.sample_rate}")
         self._source = stream.source
         self._bus = FeatureBus(self.names, self._n_hops)
         self._n_waiting = 0
