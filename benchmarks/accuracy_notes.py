@@ -4,7 +4,7 @@
         [--rir FILE] [--instruments FOLDER] [--peers ENVS] [--only PART ...] [--quick] [--out FOLDER]
 
 FOLDER holds manifest.json (a list of files: audio, notes, kind, mic, label_shift_seconds) and tables with a header and
-the columns onset, offset, pitch, velocity. What is counted, and how: note_scores.py, note_faults.py. Parts:
+the columns onset, offset, pitch, velocity. What is counted, and how: notes/scores.py, notes/faults.py. Parts:
 
     points         every recording of a piano at every operating point
     whole          the same by the model for whole files
@@ -30,15 +30,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import note_measures as measures
-from benchmarks import note_report as report
 from benchmarks import results
 from benchmarks.circumstances import circumstances
-from benchmarks.listen import Listener
-from benchmarks.note_curve import draw
-from benchmarks.note_jobs import Desk
+from benchmarks.notes import measures as measures
+from benchmarks.notes import report as report
+from benchmarks.notes.curve import draw
+from benchmarks.notes.jobs import Desk
+from benchmarks.notes.listen import Listener
+from benchmarks.notes.recordings import Recording, beginning, load_recordings, shortest, spread
 from benchmarks.peers.ask import chosen_recordings
-from benchmarks.recordings import Recording, beginning, load_recordings, shortest, spread
 from engine.models.card import ModelError, find_model, read_card, write_card
 
 KEPT, CURVE = "notes_results.json", "notes_curve.png"

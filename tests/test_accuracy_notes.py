@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import accuracy_notes, note_measures, results
-from benchmarks.listen import Collector, Listener
-from benchmarks.note_bars import bars
-from benchmarks.note_curve import draw
-from benchmarks.note_jobs import Desk, Job
-from benchmarks.note_report import tables
-from benchmarks.noteless import NOISE_LEVELS_DB, noise, silence, speech
+from benchmarks import accuracy_notes, results
+from benchmarks.notes import measures
+from benchmarks.notes.bars import bars
+from benchmarks.notes.curve import draw
+from benchmarks.notes.jobs import Desk, Job
+from benchmarks.notes.listen import Collector, Listener
+from benchmarks.notes.noteless import NOISE_LEVELS_DB, noise, silence, speech
+from benchmarks.notes.recordings import beginning, load_recordings, read_notes, shortest, spread
+from benchmarks.notes.report import tables
 from benchmarks.peers import ask
 from benchmarks.peers.ask import Peer
-from benchmarks.recordings import beginning, load_recordings, read_notes, shortest, spread
 from engine.bridge import SessionInfo
 from engine.events import NoteOff, NoteOn
 from engine.models.card import read_card
@@ -93,7 +94,7 @@ def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(dat
     (runners / "answer.py").write_text("")
     monkeypatch.setattr(ask, "RUNNERS", runners)
     rivals = (Peer("toy peer", "toy", "run_toy.py"), Peer("slow", "gone", "run_toy.py", is_slow=True))
-    monkeypatch.setattr(note_measures, "PEERS", rivals)
+    monkeypatch.setattr(measures, "PEERS", rivals)
     asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "--peers", str(out / "envs")]
     asked += ["--peer-files", "1", "--peer-seconds", "1.75", "--only", "peers", "beginnings", "speed"]
     assert measure(out, *asked) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.disturb import CONDITIONS, UNDISTURBED, Playing, disturbed, in_room, pink_noise, with_noise
+from benchmarks.notes.disturb import CONDITIONS, UNDISTURBED, Playing, disturbed, in_room, pink_noise, with_noise
 
 RATE = 16_000
 PLAYED = np.array([[0.5, 1.5, 69.0, 60.0]])

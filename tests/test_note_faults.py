@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.note_faults import chords, false_kinds, n_stuck, restrikes
-from benchmarks.note_scores import Take
-from benchmarks.note_summary import count, summary
+from benchmarks.notes.faults import chords, false_kinds, n_stuck, restrikes
+from benchmarks.notes.scores import Take
+from benchmarks.notes.summary import count, summary
 
 PLAYED = np.array([[1.0, 2.0, 30, 60], [1.0, 1.5, 60, 60], [2.0, 2.4, 64, 60], [3.0, 3.5, 90, 60]])
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.note_scores import Take, delays_ms, note_counts, pooled, rates
-from benchmarks.note_summary import count, summary
+from benchmarks.notes.scores import Take, delays_ms, note_counts, pooled, rates
+from benchmarks.notes.summary import count, summary
 
 PLAYED = np.array([[1.0, 2.0, 30, 60], [1.0, 1.5, 60, 40], [2.0, 2.4, 64, 80], [3.0, 3.5, 90, 100]])
 

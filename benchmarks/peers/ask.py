@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.recordings import Recording, beginning, load_recordings, spread
+from benchmarks.notes.recordings import Recording, beginning, load_recordings, spread
 
 RUNNERS = Path(__file__).parent
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}

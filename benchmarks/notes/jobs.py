@@ -10,11 +10,11 @@ from pathlib import Path
 
 import soundfile
 
-from benchmarks.disturb import UNDISTURBED, Playing, disturbed
-from benchmarks.listen import Listener
-from benchmarks.note_scores import Take
-from benchmarks.note_summary import Counted, count
-from benchmarks.recordings import Recording
+from benchmarks.notes.disturb import UNDISTURBED, Playing, disturbed
+from benchmarks.notes.listen import Listener
+from benchmarks.notes.recordings import Recording
+from benchmarks.notes.scores import Take
+from benchmarks.notes.summary import Counted, count
 
 
 @dataclass(frozen=True)

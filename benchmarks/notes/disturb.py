@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from scipy.signal import oaconvolve, resample_poly
 
-from benchmarks.note_scores import OFFSET, ONSET, PITCH
+from benchmarks.notes.scores import OFFSET, ONSET, PITCH
 
 UNDISTURBED, IN_A_ROOM = "as recorded", "in a room"
 CONDITIONS = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.note_scores import OFFSET, ONSET, PITCH, Take, right_rows
+from benchmarks.notes.scores import OFFSET, ONSET, PITCH, Take, right_rows
 
 DUPLICATE_SECONDS = 0.1
 MISTIMED_SECONDS = 0.25

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.disturb import Playing
+from benchmarks.notes.disturb import Playing
 from training.render.generated import repeats
 from training.render.instruments import INSTRUMENTS, load_bank
 from training.render.render import play

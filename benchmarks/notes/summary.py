@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.note_faults import chords, false_kinds, n_stuck, restrikes
-from benchmarks.note_scores import Take, delays_ms, note_counts, pooled, rates
+from benchmarks.notes.faults import chords, false_kinds, n_stuck, restrikes
+from benchmarks.notes.scores import Take, delays_ms, note_counts, pooled, rates
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.note_scores import OFFSET, ONSET, PITCH
+from benchmarks.notes.scores import OFFSET, ONSET, PITCH
 from engine.bridge import SessionInfo
 from engine.build import build_session
 from engine.config import Config
@@ -21,7 +21,7 @@ from engine.sources.file import FileSource
 
 @dataclass(frozen=True)
 class Heard:
-    notes: np.ndarray  # [n, 5] by note_scores' columns; a note that never ended has the offset inf
+    notes: np.ndarray  # [n, 5] by the columns of scores.py; a note that never ended has the offset inf
     seconds: float
     cpu_seconds: float  # of the whole session: source, resampling, front-end, model, decoder
 

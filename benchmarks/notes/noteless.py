@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
-from benchmarks.disturb import pink_noise
+from benchmarks.notes.disturb import pink_noise
 
 SAMPLE_RATE = 16_000
 NOISE_SECONDS = 20.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.disturb import IN_A_ROOM, UNDISTURBED
-from benchmarks.note_bars import asked_and_reached
-from benchmarks.note_scores import REGISTERS, TOLERANCES_MS
+from benchmarks.notes.bars import asked_and_reached
+from benchmarks.notes.disturb import IN_A_ROOM, UNDISTURBED
+from benchmarks.notes.scores import REGISTERS, TOLERANCES_MS
 from benchmarks.results import markdown
 
 LOST = "−"

@@ -1,4 +1,4 @@
-"""What is measured of the notes, part by part; each part is JSON values that note_report turns into tables."""
+"""What is measured of the notes, part by part; each part is JSON values that report.py turns into tables."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.disturb import CONDITIONS, IN_A_ROOM
-from benchmarks.listen import Listener
-from benchmarks.note_jobs import Desk, Job
-from benchmarks.note_scores import Take
-from benchmarks.note_summary import Counted, count, summary
-from benchmarks.noteless import SAMPLE_RATE, noise, silence, speech
+from benchmarks.notes.disturb import CONDITIONS, IN_A_ROOM
+from benchmarks.notes.jobs import Desk, Job
+from benchmarks.notes.listen import Listener
+from benchmarks.notes.noteless import SAMPLE_RATE, noise, silence, speech
+from benchmarks.notes.recordings import Recording
+from benchmarks.notes.repeated import repeated_notes
+from benchmarks.notes.scores import Take
+from benchmarks.notes.summary import Counted, count, summary
 from benchmarks.peers.ask import Peer, PeerError, ask
 from benchmarks.peers.table import PEERS
-from benchmarks.recordings import Recording
-from benchmarks.repeated import repeated_notes
 
 Part = dict[str, Any]
 COLUMNS = slice(0, 5)  # of a peer's events: those a take has

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.disturb import IN_A_ROOM, UNDISTURBED
+from benchmarks.notes.disturb import IN_A_ROOM, UNDISTURBED
 from benchmarks.results import markdown
 
 ONSET_F1 = {40: 0.77, 80: 0.85, 160: 0.88}  # by the most algorithmic latency, milliseconds

@@ -1,0 +1,1 @@
+"""How well notes are heard: listening, matching, counting, disturbing, and the tables and the curve of it."""
