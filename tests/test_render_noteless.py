@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import noteless as measured
+from benchmarks.notes import noteless as measured
 from tests.support.music import write_tone
 from training.data import SOURCES, terms
 from training.render import render, render_set, speech

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.listen import listen
+from benchmarks.notes.listen import listen
 from engine.build import build_session
 from engine.chain import Chain
 from engine.config import Config, ConfigError
