@@ -25,6 +25,7 @@ class Heard:
     band: np.ndarray  # [len(BAND_COLUMNS)] float32
     positions: np.ndarray  # [n_sources, 3] metres, where everything is now
     section: str = ""  # as last cued; "": none was
+    beats: float = 0.0  # so far, heard or counted on at the usual tempo; never falls, a whole number on each beat
     names: tuple[str, ...] = field(default=())  # of the sources, in their order
 
 
