@@ -18,6 +18,9 @@
     [[bridge]]                     # one per way out or in; everything but `type` goes to that bridge
     type = "osc"
     targets = ["127.0.0.1:9000"]
+
+    [space]                        # moves the sources through the room; without this table nothing does
+    model = "rules"                # everything but `type` goes to that entry point of ictus.ensembles, by default space
 """
 
 from __future__ import annotations
@@ -72,6 +75,7 @@ class Config:
     sources: tuple[SourceConfig, ...] = (SourceConfig("input"),)
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)  # options by stage, for every source
     bridges: tuple[PluginConfig, ...] = ()
+    space: PluginConfig | None = None  # what hears all sources together; None: nothing does
     stream_rate: int = 16_000  # Hz, at which everything is heard
 
     def __post_init__(self) -> None:
@@ -96,10 +100,12 @@ class Config:
             fields["stages"] = {name: dict(_table(f"stage.{name}", options)) for name, options in stages.items()}
         if "bridge" in tables:
             fields["bridges"] = tuple(_plugin("bridge", table) for table in _tables("bridge", tables.pop("bridge")))
+        if "space" in tables:
+            fields["space"] = _plugin("space", tables.pop("space"), default_type="space")
         if "stream_rate" in tables:
             fields["stream_rate"] = tables.pop("stream_rate")
         if tables:
-            known = "audio, source, stage, bridge, stream_rate"
+            known = "audio, source, stage, bridge, space, stream_rate"
             raise ConfigError(f"unknown entry {sorted(tables)[0]!r}; known are {known}")
         return cls(**fields)
 
@@ -113,6 +119,7 @@ class Config:
             "stage": self.stages,
             "bridge": [{"type": bridge.type, **bridge.options} for bridge in self.bridges],
             "stream_rate": self.stream_rate,
+            **({"space": {"type": self.space.type, **self.space.options}} if self.space else {}),
         }
 
 
@@ -121,7 +128,7 @@ def load_config(path: Path) -> Config:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5000 digits, a thousand brackets
         raise ConfigError(f"the configuration {path} is not valid TOML: {error}") from error
     try:
         return Config.from_dict(tables)

@@ -9,6 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 PASSBAND = 0.75  # of the decimated Nyquist frequency: what a decimating view hears undisturbed
+MOST = {"n_channels": 64, "n_bands": 4096, "bands_per_octave": 1200}  # a spec that says more is a slip, or malice
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class FeatureSpec:
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "hop_samples", "n_channels", "n_bands", "bands_per_octave"):
-            _check_whole(self, name, low=1)
+            _check_whole(self, name, low=1, high=MOST.get(name))
         if isinstance(self.lowest_pitch, bool) or not isinstance(self.lowest_pitch, int | float):
             raise TypeError(f"lowest_pitch is {self.lowest_pitch!r}; it must be a number")
         if not -60 <= self.lowest_pitch <= 140:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from benchmarks import fuzz, fuzz_card, fuzz_config, fuzz_osc, fuzz_sound
 from benchmarks.fuzz_corpus import FOLDER, arcs_of, fewest, inputs, keep
 from bridges.osc_packet import Message
 from engine.commands import Mute, NameCue, SetOption
+from engine.models.card import Card, ModelError, card_path, read_card
+from tests.support.toy_model import SPEC
 
 MOST_KEPT_BYTES = 64 * 1024  # of one reader
 
@@ -22,6 +26,56 @@ def test_every_input_that_was_kept_keeps_the_law(reader):
     for data in kept:
         target.check(data)
     assert {path.name for path in (FOLDER / reader).iterdir()} == {hashlib.sha256(x).hexdigest()[:16] for x in kept}
+
+
+CARD = {
+    "name": "toy", "kind": "notes", "features": SPEC.to_dict(), "outputs": {"onset": [1, 1, 88]}, "states": {},
+    "look_ahead_frames": [0], "licence": "CC0", "sha256": hashlib.sha256(fuzz_card.MODEL).hexdigest(),
+}  # fmt: skip
+
+
+def card(**changes) -> bytes:
+    return json.dumps({**CARD, **changes}).encode()
+
+
+def card_of(**features) -> bytes:
+    return card(features={**SPEC.to_dict(), **features})
+
+
+ONCE_BROKEN = {
+    "card": {
+        "infinite look-ahead": card(look_ahead_frames=[float("inf")]),
+        "brackets": b"[" * 100_000,
+        "a list for a decoder": card(decoder=[]),
+        "a name for frames": card(decoder={"20": {"peak_frames": "x"}}),
+        "endless frames": card(decoder={"20": {"peak_frames": float("inf")}}),
+        "a number of 400 digits": card_of(sample_rate=10**400),
+        "a billion bands": card_of(n_channels=30_000, n_bands=30_000),
+    },
+    "config": {"brackets": b"a=" + b"[" * 3000, "a number of 5000 digits": b"stream_rate=" + b"9" * 5000},
+    "osc": {"many letters that are spelled out": b"/" + b"\x13" * 4000 + b"\0"},
+}
+
+
+@pytest.mark.parametrize("reader", ONCE_BROKEN)
+def test_what_broke_a_law_once_keeps_it_now(reader):
+    for data in ONCE_BROKEN[reader].values():
+        import_module(f"benchmarks.fuzz_{reader}").check(data)
+
+
+def read_toy(data: bytes, folder: Path) -> Card:
+    model = folder / "toy.onnx"
+    model.write_bytes(fuzz_card.MODEL)
+    card_path(model).write_bytes(data)
+    return read_card(model)
+
+
+def test_the_card_that_these_were_made_from_is_one(tmp_path):
+    assert read_toy(card(), tmp_path).operating_points == {20: 0}
+    with pytest.raises(ModelError, match="peak_frames is 'x'; it must be 0 or 1"):
+        read_toy(ONCE_BROKEN["card"]["a name for frames"], tmp_path)
+    with pytest.raises(ModelError, match="n_channels is 30000; it must be from 1 to 64"):
+        read_toy(ONCE_BROKEN["card"]["a billion bands"], tmp_path)
 
 
 def broken(*_, **__):

@@ -40,6 +40,11 @@ class Card:
         frames = self.look_ahead_frames
         if not frames or min(frames) < 0 or list(frames) != sorted(set(frames)):
             raise ValueError(f"look_ahead_frames is {list(frames)}; it must be a list that rises from 0 or more")
+        if not isinstance(self.decoder, dict):
+            raise TypeError(f"decoder is {self.decoder!r}; it must be a table")
+        for waited in (table.get("peak_frames", 1) for table in self.decoder.values() if isinstance(table, dict)):
+            if waited not in (0, 1):
+                raise ValueError(f"peak_frames is {waited!r}; it must be 0 or 1")
 
     @property
     def operating_points(self) -> dict[int, int]:
@@ -87,7 +92,7 @@ def read_card(model_path: Path) -> Card:
         card = Card(features=features, look_ahead_frames=look_ahead_frames, **shapes, **fields)
     except OSError as error:
         raise ModelError(f"the model {model_path} has no card: {path} cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelError(f"the card {path} is not valid: {type(error).__name__}: {error}") from error
     if sha256_of(model_path) != card.sha256:
         raise ModelError(f"{model_path} is not the file that {path} speaks of: its sha256 differs")
