@@ -8,6 +8,7 @@ from typing import Any
 from engine.errors import IctusError
 
 STAGES, SOURCES, BRIDGES = "ictus.stages", "ictus.sources", "ictus.bridges"
+ENSEMBLES = "ictus.ensembles"
 TRAINERS, BENCHMARKS, RECEIVERS = "ictus.trainers", "ictus.benchmarks", "ictus.receivers"
 
 
