@@ -1,0 +1,95 @@
+"""Where each source goes next: one small LSTM shared by all of them, which also hears and sees the others.
+
+A source's step sees what is heard of it and of the others, the band's level and beat, the part of the song, what kind
+of instrument it is and where it began, where it is and how fast, and where the others are: the mean of their places,
+and the push of those close by. So any number of sources, in any order, are moved by the same weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.space.conditions import N_SECTION, ROLES
+from engine.space.heads import HEADS, LEAST_SPREAD, N_MIXED
+from engine.space.model import identity_width
+from engine.space.proposer import BAND_COLUMNS, EAR_COLUMNS
+
+N_EARS = len(EAR_COLUMNS)
+HOME = slice(len(ROLES), len(ROLES) + 2)  # in an identity
+SOFT = 0.05  # squared radii: nearer than its root the push grows no further
+
+
+class SpaceNet(nn.Module):
+    """ears [B, S, T, 4], band [B, T, 6], section [B, T, N_SECTION], identity [B, S, I], previous [B, S, T, 4] and the
+    state h, c [layers, B * S, hidden] -> answers [B, S, T, n_answers] of `head` and the new state.
+
+    A tick is answered from itself and the past alone.
+    """
+
+    state_names = ("h", "c")
+
+    def __init__(self, styles: int = 0, head: str = "mixture", hidden: int = 48, layers: int = 1) -> None:
+        super().__init__()
+        self.n_styles, self.head, self.hidden, self.layers = styles, head, hidden, layers
+        n_identity = identity_width(("",) * styles)
+        n_seen = 2 * N_EARS + 1 + len(BAND_COLUMNS) + N_SECTION + n_identity + 4 + 2 + 2 + 2
+        self.enter = nn.Linear(n_seen, hidden)
+        self.memory = nn.LSTM(hidden, hidden, layers)
+        self.answer = nn.Linear(2 * hidden, HEADS[head].n_answers)
+        with torch.no_grad():
+            self.answer.weight.mul_(0.1)
+            if head == "mixture":
+                self.answer.bias[3 * N_MIXED :] = -1.0  # spreads to begin with
+
+    def initial_state(self, n_sequences: int) -> tuple[Tensor, Tensor]:
+        zeros = self.answer.bias.new_zeros(self.layers, n_sequences, self.hidden)
+        return zeros, zeros.clone()
+
+    def forward(
+        self, ears: Tensor, band: Tensor, section: Tensor, identity: Tensor, previous: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        n_others = (torch.ones_like(ears[..., :1]).sum(dim=1, keepdim=True) - 1.0).clamp(min=1.0)
+        others = (ears.sum(dim=1, keepdim=True) - ears) / n_others
+        loudest = ears[..., :1] - ears[..., :1].amax(dim=1, keepdim=True)
+        place = previous[..., :2]
+        middle = (place.sum(dim=1, keepdim=True) - place) / n_others
+        apart = place.unsqueeze(2) - place.unsqueeze(1)  # [B, S, S, T, 2]
+        push = (apart / (apart.square().sum(dim=-1, keepdim=True) + SOFT)).sum(dim=2)
+        whose = torch.zeros_like(ears[..., :1])  # spreads what all share, or what never changes, over sources and ticks
+        seen = torch.cat(
+            [ears, others, loudest, band.unsqueeze(1) + whose, section.unsqueeze(1) + whose,
+             identity.unsqueeze(2) + whose, previous, place - identity[..., HOME].unsqueeze(2), middle - place,
+             0.2 * push], dim=-1,
+        )  # fmt: skip
+        x = F.relu(self.enter(seen)).flatten(0, 1).transpose(0, 1)  # [T, B * S, hidden]
+        y, (h, c) = self.memory(x, (h, c))
+        answer = self.answer(torch.cat([x, y], dim=-1)).transpose(0, 1)
+        return answer.unflatten(0, ears.shape[:2]), h, c
+
+
+def mixture_of(answer: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Logarithms of weights [..., K], means [..., K, 2] and spreads [..., K, 2]: as engine/space/heads.py draws."""
+    logits, means, spreads = answer.split((N_MIXED, 2 * N_MIXED, 2 * N_MIXED), dim=-1)
+    spread = LEAST_SPREAD + spreads.unflatten(-1, (N_MIXED, 2)).clamp(-6.0, 3.0).exp()
+    return logits.log_softmax(dim=-1), means.unflatten(-1, (N_MIXED, 2)), spread
+
+
+def surprise(head: str, answer: Tensor, target: Tensor, classes: Tensor) -> Tensor:
+    """How little each target was expected, [...]: answers [..., n] about targets [..., 2] of classes [...]."""
+    if head == "mixture":
+        weight, mean, spread = mixture_of(answer)
+        distance = ((target.unsqueeze(-2) - mean) / spread).square().sum(dim=-1)
+        return -(weight - 0.5 * distance - spread.log().sum(dim=-1)).logsumexp(dim=-1)
+    if head == "quantised":
+        return F.cross_entropy(answer.flatten(0, -2), classes.flatten(), reduction="none").unflatten(0, classes.shape)
+    return (answer - target).square().sum(dim=-1)
+
+
+def expected(head: str, answer: Tensor, table: Tensor) -> Tensor:
+    """The mean of what is answered, [..., 2]. `table` [N_CLASSES, 2]: the speed of each class."""
+    if head == "mixture":
+        weight, mean, _ = mixture_of(answer)
+        return (weight.exp().unsqueeze(-1) * mean).sum(dim=-2)
+    return answer.softmax(dim=-1) @ table if head == "quantised" else answer

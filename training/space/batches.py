@@ -1,0 +1,182 @@
+"""Stretches of sequences as batches, and where a source might have strayed to.
+
+A model that drives itself sees its own past mistakes. So in training the past it is shown strays from the performer's
+path by a slow walk, and the speed it should answer leads back within RETURN_SECONDS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.space.conditions import ROLES, role_of
+from engine.space.heads import N_DIRECTIONS, SPEED_SCALE, SPEEDS, class_of
+from engine.space.model import identity_width
+from engine.space.proposer import BAND_COLUMNS
+from training.space.dataset import Sequence as Columns
+
+STRAY = (0.0, 0.03, 0.1, 0.25)  # radii, one of them for each stretch
+STRAY_SECONDS = 3.0  # after which a stray walk has turned elsewhere
+RETURN_SECONDS = 1.0
+FORGET_STYLE = 0.15  # of the stretches: whose style they are is not told
+FORGET_BEAT = 0.15  # of the stretches: no beat is known
+BEAT_COLUMNS = [i for i, name in enumerate(BAND_COLUMNS) if name.startswith(("beat", "bar"))]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors as the net takes them; targets in units of SPEED_SCALE radii a second, or places in radii."""
+
+    ears: Tensor
+    band: Tensor
+    section: Tensor
+    identity: Tensor
+    previous: Tensor
+    target: Tensor  # [B, S, T, 2]
+    classes: Tensor  # [B, S, T] of quantised targets
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return self.ears, self.band, self.section, self.identity, self.previous
+
+
+def identity_of(sequence: Columns, styles: Sequence[str]) -> np.ndarray:
+    """[S, I] of everything but the home, which is where a stretch begins."""
+    identity = np.zeros((len(sequence.names), identity_width(tuple(styles))), np.float32)
+    for row, name in zip(identity, sequence.names, strict=True):
+        row[role_of(name)] = 1.0
+        if sequence.performer in styles:
+            row[len(ROLES) + 2 + list(styles).index(sequence.performer)] = 1.0
+    return identity
+
+
+def draw_batch(
+    sequences: Sequence[Columns],
+    styles: Sequence[str],
+    rng: np.random.Generator,
+    n_stretches: int,
+    n_ticks: int,
+    is_place: bool,
+    device: torch.device,
+) -> Batch:
+    """Stretches of as many sources each, drawn by how long sequences are; none crosses the end of its sequence."""
+    lengths = np.array([len(one.band) for one in sequences], np.float64)
+    first = sequences[rng.choice(len(sequences), p=lengths / lengths.sum())]
+    n_sources = len(first.names) if rng.random() < 0.6 else int(rng.integers(1, len(first.names) + 1))
+    fitting = [one for one in sequences if len(one.names) >= n_sources and len(one.band) > n_ticks + 1]
+    if not fitting:
+        raise ValueError(f"no take is longer than {n_ticks + 1} ticks; give longer takes, or fewer ticks a stretch")
+    shares = np.array([len(one.band) for one in fitting], np.float64)
+    chosen = rng.choice(len(fitting), n_stretches, p=shares / shares.sum())
+    return batch_of([_stretch(fitting[i], styles, rng, n_sources, n_ticks, is_place) for i in chosen], device)
+
+
+def batch_of(stretches: Iterable[tuple[np.ndarray, ...]], device: torch.device) -> Batch:
+    stacked = [torch.from_numpy(np.stack(arrays)).to(device) for arrays in zip(*stretches, strict=True)]
+    return Batch(*stacked)
+
+
+def whole(sequence: Columns, styles: Sequence[str], is_place: bool) -> tuple[np.ndarray, ...]:
+    """A sequence as one stretch, nothing strayed."""
+    sources = np.arange(len(sequence.names))
+    return _cut(sequence, styles, sources, 0, len(sequence.band) - 1, np.zeros((len(sources), 1, 2)), is_place, True)
+
+
+def _stretch(
+    sequence: Columns, styles: Sequence[str], rng: np.random.Generator, n_sources: int, n_ticks: int, is_place: bool
+) -> tuple[np.ndarray, ...]:
+    sources = rng.permutation(len(sequence.names))[:n_sources]
+    begin = int(rng.integers(len(sequence.band) - n_ticks))
+    keep = np.exp(-1.0 / (STRAY_SECONDS * sequence.rate_hz))
+    steps = rng.normal(0.0, np.sqrt(1.0 - keep**2), (n_sources, n_ticks + 1, 2))
+    steps[:, 0] = rng.normal(0.0, 1.0, (n_sources, 2))
+    stray = np.empty_like(steps)
+    walk = steps[:, 0]
+    for k in range(n_ticks + 1):
+        walk = keep * walk + steps[:, k] if k else walk
+        stray[:, k] = walk
+    stray *= rng.choice(STRAY)
+    stretch = _cut(sequence, styles, sources, begin, n_ticks, stray, is_place, rng.random() > FORGET_STYLE)
+    if rng.random() < FORGET_BEAT:
+        stretch[1][:, BEAT_COLUMNS] = 0.0
+    return stretch
+
+
+def _cut(
+    sequence: Columns,
+    styles: Sequence[str],
+    sources: np.ndarray,
+    begin: int,
+    n_ticks: int,
+    stray: np.ndarray,
+    is_place: bool,
+    tell_style: bool,
+) -> tuple[np.ndarray, ...]:
+    """Ticks `begin` to `begin + n_ticks`: what each sees is the past up to it, what it should answer the next tick."""
+    rate = sequence.rate_hz
+    true = sequence.places[sources, begin : begin + n_ticks + 1].astype(np.float64)
+    before = sequence.places[sources, begin - 1 : begin] if begin else true[:, :1]
+    shown = true + stray
+    speed = np.diff(shown, axis=1, prepend=before + stray[:, :1]) * rate
+    if is_place:
+        target = true[:, 1:]
+    else:
+        target = ((true[:, 1:] - true[:, :-1]) * rate - (shown - true)[:, :-1] / RETURN_SECONDS) / SPEED_SCALE
+    identity = identity_of(sequence, styles if tell_style else ())[sources]
+    identity = np.pad(identity, ((0, 0), (0, identity_width(tuple(styles)) - identity.shape[1])))
+    identity[:, len(ROLES) : len(ROLES) + 2] = sequence.places[sources, 0]
+    ticks = slice(begin, begin + n_ticks)
+    return (
+        sequence.ears[sources, ticks],
+        sequence.band[ticks].copy(),
+        sequence.section[ticks],
+        identity.astype(np.float32),
+        np.concatenate([shown, speed], axis=-1)[:, :-1].astype(np.float32),
+        target.astype(np.float32),
+        class_of(target),
+    )
+
+
+def class_speeds() -> np.ndarray:
+    """[N_CLASSES, 2] float32: the speed that each class stands for."""
+    angle = 2 * np.pi * np.arange(N_DIRECTIONS) / N_DIRECTIONS
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return np.concatenate([np.zeros((1, 2)), *(size * ring for size in SPEEDS)]).astype(np.float32)
+
+
+def save_set(folder: Path, splits: dict[str, list[Columns]], manifest: dict[str, object]) -> None:
+    """What a run learns from, in one file a split; the manifest last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, sequences in splits.items():
+        arrays: dict[str, np.ndarray] = {}
+        for i, one in enumerate(sequences):
+            arrays |= {f"{i} {name}": getattr(one, name) for name in _ARRAYS}
+            said = {name: getattr(one, name) for name in ("song", "performer", "names", "rate_hz", "radius_metres")}
+            arrays[f"{i} papers"] = np.array(json.dumps(said))
+            arrays[f"{i} section_names"] = np.array(one.section_names)
+        np.savez_compressed(folder / f"{split}.npz", **arrays)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def load_split(path: Path) -> list[Columns]:
+    """ValueError where there is no such file."""
+    if not path.is_file():
+        raise ValueError(f"there is no set at {path}; ictus space train makes one from sessions")
+    with np.load(path) as saved:
+        count = sum(name.endswith(" papers") for name in saved.files)
+        sequences = []
+        for i in range(count):
+            papers = json.loads(str(saved[f"{i} papers"]))
+            papers["names"] = tuple(papers["names"])
+            arrays = {name: saved[f"{i} {name}"] for name in _ARRAYS}
+            sequences.append(Columns(**papers, **arrays, section_names=tuple(map(str, saved[f"{i} section_names"]))))
+    return sequences
+
+
+_ARRAYS = ("ears", "band", "section", "places", "beat", "bar")

@@ -1,0 +1,241 @@
+"""Simulated performers: what each does with a source when it hears the band, and the hand that does it.
+
+No human moved anything. A performer has a manner (one of MANNERS, a rule from what is heard to where a source is
+wanted) and traits of its own; its hand comes late, overshoots nothing, drifts and trembles, and its controller reports
+it 30 times a second, unevenly. Beats are anticipated, as players do; everything else is heard first and answered after
+`delay_seconds`. Positions within are in radii of the room: x right, y front, [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import lfilter
+
+from engine.space.session_folder import RADIUS_METRES
+from engine.space.tables import beats_at, section_at
+from training.space.hearing import heard_of
+from training.space.songs import BEATS, Song
+
+RATE_HZ = 50.0  # of the simulation
+REPORT_HZ = 30.0  # of the controller
+TREMOR = 0.0005  # radii, root mean square
+REPORT_STEPS = 2**13  # of the controller, over the room's width
+STEADY = ("bass", "drums left", "drums right")  # who stays near home with performers that keep the rhythm still
+STAGE = {
+    "voice": (0.0, 0.6), "guitar": (0.6, 0.45), "keys": (-0.6, 0.45), "bass": (0.0, 0.25), "drums left": (-0.4, 0.1),
+    "drums right": (0.4, 0.1), "samples": (0.0, -0.7), "backing": (-0.3, 0.4),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Performer:
+    name: str
+    manner: str
+    pace_bars: float = 4.0  # one turn, swing or stay
+    size: float = 0.7  # how far, in radii
+    delay_seconds: float = 0.25
+    hand_seconds: float = 0.15  # time constant of the hand
+    drift: float = 0.03  # radii
+    keeps_rhythm_still: bool = True
+    turned_degrees: float = 0.0  # the whole stage
+    mirrored: bool = False
+    held_out: bool = False  # heard in tests alone
+
+    @property
+    def style(self) -> str:
+        """One sentence for papers."""
+        still = ", bass and drums near home" if self.keeps_rhythm_still else ""
+        return (
+            f"{MANNERS[self.manner][1]}; pace {self.pace_bars:g} bars, size {self.size:g}, hand "
+            f"{self.delay_seconds:g} s late{still}"
+        )
+
+
+class Scene(NamedTuple):
+    """What a performer hears, [S, T] or [T], late by its delay where it had to be heard."""
+
+    names: tuple[str, ...]
+    level: np.ndarray  # [S, T] smoothed over half a second
+    onset: np.ndarray  # [S, T]
+    playing: np.ndarray  # [S, T] 0 or 1
+    beat: np.ndarray  # [T] beats since the start
+    section: list[str]  # [T]
+    since_bars: np.ndarray  # [T] since the section began
+    home: np.ndarray  # [S, 2]
+
+
+Rows = list[tuple[float, str, float, float, float]]
+
+
+def perform(performer: Performer, song: Song, rng: np.random.Generator) -> Rows:
+    """What the controller reports while the song plays: seconds, source, x, y, z in metres."""
+    scene = _heard(performer, song)
+    wanted = MANNERS[performer.manner][0](performer, scene, rng)
+    if performer.keeps_rhythm_still:
+        steady = np.array([name in STEADY for name in scene.names])[:, None, None]
+        wanted = np.where(steady, scene.home[:, None] + 0.15 * (wanted - scene.home[:, None]), wanted)
+    moved = np.clip(_by_hand(performer, wanted, rng), -1.0, 1.0)
+    return _reported(scene.names, moved, rng)
+
+
+def _heard(performer: Performer, song: Song) -> Scene:
+    names = tuple(song.instruments)
+    ears = np.stack([heard_of(song.audio, channels, RATE_HZ) for channels in song.instruments.values()])
+    late = max(1, round(performer.delay_seconds * RATE_HZ))
+    ears = np.concatenate([np.zeros_like(ears[:, :late]), ears[:, :-late]], axis=1)
+    level = _smooth(ears[..., 0], 0.5)
+    seconds = (np.arange(ears.shape[1]) + 1) / RATE_HZ
+    beat_in_bar, bar = beats_at(song.tempos, seconds)
+    sections = [section_at(song.sections, at) for at in seconds]
+    beat = bar * BEATS + beat_in_bar
+    bar_seconds = BEATS * 60.0 / song.tempos[0].bpm
+    since = (seconds - np.array([start for _, start in sections])) / bar_seconds
+    return Scene(names, level, ears[..., 1], (level > 0.3) * 1.0, beat, [name for name, _ in sections], since,
+                 _home(performer, names))  # fmt: skip
+
+
+def _home(performer: Performer, names: tuple[str, ...]) -> np.ndarray:
+    stage = np.array([STAGE.get(name, (0.0, 0.5)) for name in names])
+    if performer.mirrored:
+        stage = stage * (-1.0, 1.0)
+    angle = np.radians(performer.turned_degrees)
+    return stage @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+
+
+def _orbit(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Round the listener while it sounds, twice as fast in a chorus, the wider the louder."""
+    fast = np.where([name in ("chorus", "solo") for name in scene.section], 2.0, 1.0)
+    turns = np.diff(scene.beat, prepend=scene.beat[0]) / BEATS / performer.pace_bars * fast * scene.playing
+    ways = np.array([-1.0 if index % 2 else 1.0 for index in range(len(scene.names))])[:, None]
+    angle = np.arctan2(scene.home[:, 1], scene.home[:, 0])[:, None] + 2 * np.pi * np.cumsum(ways * turns, axis=1)
+    radius = performer.size * (0.55 + 0.6 * scene.level)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+
+
+def _pendulum(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Swings from side to side in time with the bars, the wider the louder; neighbours swing against each other."""
+    against = np.pi * (np.arange(len(scene.names)) % 2)[:, None]
+    swing = np.sin(2 * np.pi * scene.beat / BEATS / performer.pace_bars + against) * scene.level * scene.playing
+    across = np.stack([scene.home[:, 1], -scene.home[:, 0]], axis=-1)
+    across = across / (np.linalg.norm(across, axis=-1, keepdims=True) + 1e-9)
+    return scene.home[:, None] + performer.size * 1.3 * swing[..., None] * across[:, None]
+
+
+def _jump(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """From corner to corner: every so many bars, and when it enters after a rest; now and then to a surprising one."""
+    corners = performer.size * np.array([[-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
+    n_sources, n_ticks = scene.level.shape
+    wanted = np.empty((n_sources, n_ticks, 2))
+    stay = np.floor(scene.since_bars / performer.pace_bars)
+    for s in range(n_sources):
+        place = int(np.argmin(np.linalg.norm(corners - scene.home[s], axis=1)))
+        now, rested = scene.home[s], 0
+        for k in range(n_ticks):
+            enters = rested > RATE_HZ and scene.onset[s, k] > 0.3
+            is_time = k > 0 and stay[k] != stay[k - 1] and scene.playing[s, k]
+            if enters or is_time:
+                place = (place + (1 if s % 2 else 3)) % 4 if rng.random() > 0.12 else int(rng.integers(4))
+                now = corners[place] + rng.normal(0, 0.04, 2)
+            rested = rested + 1 if not scene.playing[s, k] else 0
+            wanted[s, k] = now
+    return wanted
+
+
+def _soloist(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Whoever stands out comes to the front, the others make room to the sides and the back."""
+    standing_out = _smooth(np.exp(9.0 * scene.level) * (0.05 + scene.playing), 0.8)
+    share = standing_out / standing_out.sum(axis=0)
+    share = np.clip(share * 1.6, 0.0, 1.0)[..., None]
+    aside = scene.home[:, None] * (1.0 + 0.8 * performer.size) + (0.0, -0.35 * performer.size)
+    return share * (0.0, 0.4) + (1.0 - share) * aside
+
+
+def _wander(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Strolls about, the livelier the louder the band, away from the others and never far from home for long."""
+    n_sources, n_ticks = scene.level.shape
+    at, speed = scene.home.copy(), np.zeros((n_sources, 2))
+    wanted = np.empty((n_sources, n_ticks, 2))
+    lively = 0.3 + 1.7 * scene.level.mean(axis=0)
+    for k in range(n_ticks):
+        apart = at[:, None] - at[None]
+        push = (apart / (np.sum(apart**2, axis=-1, keepdims=True) + 0.05)).sum(axis=1)
+        pull = (0.5 + performer.size) ** -2 * (scene.home - at)
+        kick = rng.normal(0.0, 1.0, (n_sources, 2)) * np.sqrt(RATE_HZ) * 0.6 * performer.size
+        speed += (0.06 * push + 0.35 * pull + lively[k] * kick - 1.2 * speed) / RATE_HZ
+        at = at + speed / RATE_HZ
+        speed = np.where(np.abs(at) > 0.95, -0.5 * speed, speed)
+        at = np.clip(at, -0.95, 0.95)
+        wanted[:, k] = at
+    return wanted
+
+
+def _gather(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Close together when few play, out to the walls when all do, the whole turning slowly."""
+    spread = _smooth(scene.playing.mean(axis=0), 2.0)
+    angle = np.arctan2(scene.home[:, 1], scene.home[:, 0])[:, None]
+    angle = angle + 2 * np.pi * scene.beat / BEATS / (4.0 * performer.pace_bars)
+    radius = 0.15 + performer.size * spread
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+
+
+Manner = Callable[[Performer, Scene, np.random.Generator], np.ndarray]
+MANNERS: dict[str, tuple[Manner, str]] = {
+    "orbit": (_orbit, "goes round the listener while it sounds, faster in a chorus, wider when louder"),
+    "pendulum": (_pendulum, "swings from side to side with the bars, wider when louder"),
+    "jump": (_jump, "goes from corner to corner every so many bars and at entries after a rest"),
+    "soloist": (_soloist, "brings to the front whoever stands out"),
+    "wander": (_wander, "strolls, livelier when the band is louder, away from the others"),
+    "gather": (_gather, "gathers when few play, spreads when all do"),
+}
+PERFORMERS = (
+    Performer("Ada", "orbit", 4, 0.7, 0.22),
+    Performer("Bela", "orbit", 8, 0.9, 0.30, 0.2, turned_degrees=25, mirrored=True, keeps_rhythm_still=False),
+    Performer("Caro", "pendulum", 2, 0.6, 0.18),
+    Performer("Dan", "pendulum", 4, 0.9, 0.28, 0.2, mirrored=True, keeps_rhythm_still=False),
+    Performer("Edi", "jump", 4, 0.8, 0.25),
+    Performer("Fay", "jump", 2, 0.6, 0.20, 0.1, mirrored=True),
+    Performer("Gus", "soloist", 4, 0.6, 0.30),
+    Performer("Hana", "soloist", 4, 0.9, 0.22, 0.25, mirrored=True, keeps_rhythm_still=False),
+    Performer("Ivo", "wander", 4, 0.7, 0.25, keeps_rhythm_still=False),
+    Performer("Jun", "orbit", 6, 0.8, 0.26, mirrored=True, held_out=True),
+    Performer("Kim", "pendulum", 3, 0.75, 0.22, held_out=True),
+    Performer("Lou", "jump", 3, 0.7, 0.24, keeps_rhythm_still=False, held_out=True),
+    Performer("Mia", "soloist", 4, 0.75, 0.26, mirrored=True, held_out=True),
+    Performer("Nia", "gather", 4, 0.8, 0.25, keeps_rhythm_still=False, held_out=True),
+)
+
+
+def _by_hand(performer: Performer, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """[S, T, 2]: two equal low-passes (a hand has mass), slow drift, and a tremor of some 8 Hz."""
+    steps = rng.normal(0.0, 1.0, wanted.shape)
+    moved = _smooth(_smooth(wanted, performer.hand_seconds, 1), performer.hand_seconds, 1)
+    drift = _smooth(steps, 2.0, 1, from_first=False)
+    drift *= performer.drift / (drift.std() + 1e-9)
+    quick = rng.normal(0.0, 1.0, wanted.shape)
+    tremor = _smooth(quick, 0.012, 1, from_first=False) - _smooth(quick, 0.03, 1, from_first=False)
+    return moved + drift + TREMOR * tremor / (tremor.std() + 1e-9)
+
+
+def _reported(names: tuple[str, ...], moved: np.ndarray, rng: np.random.Generator) -> Rows:
+    """One pass for each source, as with one controller: the moments are its own."""
+    rows: Rows = []
+    n_ticks = moved.shape[1]
+    times = (np.arange(n_ticks) + 1) / RATE_HZ
+    for s, name in enumerate(names):
+        at = np.cumsum(rng.gamma(20.0, 1.0 / REPORT_HZ / 20.0, int(n_ticks / RATE_HZ * REPORT_HZ)))
+        at = at[at < times[-1]]
+        x, y = (np.interp(at, times, moved[s, :, axis]) for axis in (0, 1))
+        x, y = (np.round(v * REPORT_STEPS / 2) / (REPORT_STEPS / 2) * RADIUS_METRES for v in (x, y))
+        rows += [(float(t), name, float(px), float(py), 0.0) for t, px, py in zip(at, x, y, strict=True)]
+    return rows
+
+
+def _smooth(values: np.ndarray, seconds: float, axis: int = -1, from_first: bool = True) -> np.ndarray:
+    """One pole of that time constant along `axis`; it starts at the first value, or else at 0."""
+    share = 1.0 - np.exp(-1.0 / (seconds * RATE_HZ))
+    past = np.take(values, [0], axis=axis) * (1.0 - share) if from_first else np.zeros_like(np.take(values, [0], axis))
+    return lfilter([share], [1.0, share - 1.0], values, axis=axis, zi=past)[0]
