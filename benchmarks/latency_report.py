@@ -1,0 +1,207 @@
+"""Tables of lateness, and what is promised of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.latency_ledger import ROWS, Answers
+from benchmarks.latency_run import Condition
+from benchmarks.results import markdown, rounded
+
+HEADLINE_BLOCK = 64
+JITTER_BOUND_MS = 1.0  # p99 - p50 of what is added, at blocks of HEADLINE_BLOCK
+UNEXPLAINED_BOUND_MS = 0.5  # between the sum of the ledger's medians and the median measured
+CLICK_GRACE_MS = 0.2  # a click at half of full scale may take 3 samples of 16 kHz more than is declared
+PERCENTILES = (50, 95, 99, 99.9, 100)
+TITLES = {"click": "click → strike", "kit": "drum hit → strike", "piano": "piano → note", "sound": "recording"}
+
+WHAT = (
+    "Milliseconds from the instant at which a sound would have reached a microphone (a device hands a block over when "
+    "its last sample has been heard) to the instant at which another program had the message. Clicks are heard by "
+    "`strike`, drum hits by `drums`, piano notes by `notes`, all at the same time. Jitter: p95 − p5; sd: standard "
+    "deviation. A MIDI message waits for the next period of JACK, half a block longer than OSC on average."
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    condition: Condition
+    answers: tuple[Answers, ...]
+    status: dict[str, float]
+    declared_ms: dict[str, float]
+
+
+def nearest_rank(values: np.ndarray, percent: float) -> float:
+    """The smallest value that `percent` of all are not above; nan of nothing."""
+    values = np.sort(values[np.isfinite(values)])
+    return float(values[max(0, int(np.ceil(percent / 100 * len(values))) - 1)]) if len(values) else float("nan")
+
+
+def report(measured: list[Measured], sounds: str, where: dict[str, str]) -> str:
+    """The whole part of RESULTS.md."""
+    rates = dict.fromkeys(m.condition.sample_rate for m in measured)
+    dials = [m for m in measured if m.condition.look_ahead_ms != measured[0].condition.look_ahead_ms]
+    usual = [m for m in measured if m not in dials]
+    parts = ["### Latency", WHAT, f"Played: {sounds}."]
+    for rate in rates:
+        same = sorted((m for m in usual if m.condition.sample_rate == rate), key=lambda m: m.condition.block_samples)
+        head = f"#### Blocks at {rate} Hz, notes at {usual[0].condition.look_ahead_ms} ms"
+        parts += [head, lateness_table(same, lambda c: str(c.block_samples), "block")]
+    if dials:
+        rows = sorted([measured[0], *dials], key=lambda m: m.condition.look_ahead_ms)
+        head = (
+            f"#### The dial, blocks of {measured[0].condition.block_samples} at {measured[0].condition.sample_rate} Hz"
+        )
+        parts += [head, lateness_table(rows, lambda c: f"{c.look_ahead_ms} ms", "dial", kinds=("note",))]
+    parts += [f"#### Where the time goes, {measured[0].condition}", ledger_table(measured[0])]
+    parts += ["#### What is added to what the stages declare", added_table(usual)]
+    broken = broken_bounds(measured)
+    parts.append("\n".join(f"- {sentence}" for sentence in broken) if broken else "Every bound is kept.")
+    parts.append(" · ".join(where.values()))
+    return "\n\n".join(parts)
+
+
+def lateness_table(
+    measured: Iterable[Measured],
+    label: Callable[[Condition], str],
+    what: str,
+    kinds: tuple[str, ...] = ("strike", "note"),
+) -> str:
+    head = ("sound", what, "way", "answered", "p50", "p95", "p99", "p99.9", "max", "jitter", "sd")
+    rows = []
+    for one in measured:
+        for heard in (answer for answer in one.answers if answer.kind in kinds):
+            for way, values in (("OSC", heard.osc_ms), ("MIDI", heard.midi_ms)):
+                values = values[np.isfinite(values)]
+                if not len(values):
+                    continue
+                figures = [nearest_rank(values, percent) for percent in PERCENTILES]
+                jitter = nearest_rank(values, 95) - nearest_rank(values, 5)
+                cells = [f"{value:.1f}" for value in (*figures, jitter, float(values.std()))]
+                answered = f"{len(heard.osc_ms)} of {heard.n_played}" if way == "OSC" else f"{len(values)}"
+                rows.append((TITLES[heard.track], label(one.condition), way, answered, *cells))
+    rows.sort(key=lambda row: list(TITLES.values()).index(row[0]))  # stable: blocks stay in order
+    return markdown(head, rows)
+
+
+def ledger_table(measured: Measured) -> str:
+    """Declared and measured of every step, by track."""
+    ledgers = [ledger(measured, heard) for heard in measured.answers]
+    head = ["step"]
+    for heard in measured.answers:
+        head += [f"{TITLES[heard.track]}: declared", "median", "p99"]
+    rows = []
+    for name in ledgers[0]:
+        cells = [name]
+        for steps in ledgers:
+            cells += ["" if value is None else f"{value:.2f}" for value in steps[name]]
+        rows.append(cells)
+    return markdown(head, rows)
+
+
+def ledger(measured: Measured, heard: Answers) -> dict[str, tuple[float | None, float | None, float | None]]:
+    """Step -> (declared at the most, measured median, p99), in milliseconds; the last but one is what does not add up.
+
+    `engine` is taken apart by what the session says of blocks that brought news: medians of the whole session.
+    """
+    medians = {name: nearest_rank(heard.rows[name], 50) for name in ROWS}
+    tails = {name: nearest_rank(heard.rows[name], 99) for name in ROWS}
+    taken, worked = measured.status["taken_p50_ms"], measured.status["worked_p50_ms"]
+    block_ms = measured.condition.block_ms
+    steps: dict[str, tuple[float | None, float | None, float | None]] = {
+        "device block": (block_ms, medians["block"], tails["block"]),
+        "driver's wake-up": (None, medians["driver"], tails["driver"]),
+        "resampler": (heard.declared_ms["resampler"], medians["resampler"], tails["resampler"]),
+        "framing": (heard.declared_ms["framing"], medians["framing"], tails["framing"]),
+        "stage's look-ahead": (heard.declared_ms["listener"], medians["listener"], tails["listener"]),
+        "ring wait": (None, taken, measured.status["taken_p99_ms"]),
+        "compute": (None, worked, measured.status["worked_p99_ms"]),
+        "bridge: its thread, the message": (None, medians["engine"] - taken - worked, None),
+        "(engine: these three)": (None, medians["engine"], tails["engine"]),
+        "sending, OSC": (None, medians["sending"], tails["sending"]),
+        "sending, MIDI": (
+            block_ms, nearest_rank(heard.midi_sending_ms, 50), nearest_rank(heard.midi_sending_ms, 99),
+        ),
+    }  # fmt: skip
+    explained = sum(medians.values())
+    total = nearest_rank(heard.osc_ms, 50)
+    steps["unexplained"] = (None, total - explained, None)
+    steps["OSC, in all"] = (sum(heard.declared_ms.values()) + block_ms, total, nearest_rank(heard.osc_ms, 99))
+    return steps
+
+
+def added_table(measured: Iterable[Measured]) -> str:
+    """By condition and track: device, engine and network over the algorithm."""
+    head = ("block", "rate", "sound", "added p50", "p99", "p99 − p50", "of it the block", "engine p50", "engine p99")
+    rows = []
+    for one in measured:
+        for heard in one.answers:
+            added, engine = heard.added_ms, heard.rows["engine"]
+            middle, tail = nearest_rank(added, 50), nearest_rank(added, 99)
+            figures = (middle, tail, tail - middle, one.condition.block_ms)
+            cells = [f"{value:.2f}" for value in (*figures, nearest_rank(engine, 50), nearest_rank(engine, 99))]
+            rows.append((str(one.condition.block_samples), str(one.condition.sample_rate), TITLES[heard.track], *cells))
+    return markdown(head, rows)
+
+
+def broken_bounds(measured: list[Measured]) -> list[str]:
+    """A sentence for each bound that is not kept; none when all is well."""
+    return [sentence for one in measured for heard in one.answers for sentence in _broken(one, heard)]
+
+
+def _broken(measured: Measured, heard: Answers) -> Iterable[str]:
+    condition = measured.condition
+    where = f"{TITLES[heard.track]}, {condition}"
+    if not np.isfinite(heard.added_ms).any():
+        yield f"{where}: no answer can be taken apart, so nothing is known of what was added"
+        return
+    if heard.track == "click":
+        declared = sum(heard.declared_ms.values())
+        latest = nearest_rank(heard.heard_ms, 100)
+        if latest > declared + CLICK_GRACE_MS:
+            yield f"{where}: a click was told {latest:.2f} ms of sound after it; {declared:.2f} are declared"
+        if heard.n_missing:
+            yield f"{where}: {heard.n_missing} of {heard.n_played} clicks were not told"
+    middle, tail = nearest_rank(heard.added_ms, 50), nearest_rank(heard.added_ms, 99)
+    allowed = condition.block_ms + heard.hop_ms + measured.status["worked_p99_ms"]
+    if tail > allowed:
+        yield (
+            f"{where}: the 99th percentile of what is added is {tail:.2f} ms; "
+            f"a block, a hop and the computing are {allowed:.2f}"
+        )
+    if condition.block_samples == HEADLINE_BLOCK and tail - middle > JITTER_BOUND_MS:
+        yield f"{where}: p99 − p50 of what is added is {tail - middle:.2f} ms; at most {JITTER_BOUND_MS:g} is promised"
+    unexplained = ledger(measured, heard)["unexplained"][1]
+    if abs(unexplained) > UNEXPLAINED_BOUND_MS + 0.1 * condition.block_ms + 0.1 * heard.hop_ms:
+        yield f"{where}: {unexplained:.2f} ms of the median are in no row of the ledger"
+
+
+def numbers(measured: list[Measured], where: dict[str, str]) -> dict[str, Any]:
+    """Everything behind the tables, answers included."""
+    return rounded({
+        "circumstances": where,
+        "conditions": [
+            {
+                "block_samples": one.condition.block_samples,
+                "sample_rate": one.condition.sample_rate,
+                "look_ahead_ms": one.condition.look_ahead_ms,
+                "declared_ms": one.declared_ms,
+                "status": one.status,
+                "tracks": {
+                    heard.track: {
+                        "played": heard.n_played,
+                        "uncalled_for": heard.n_more,
+                        "osc_ms": heard.osc_ms.tolist(),
+                        "midi_ms": heard.midi_ms.tolist(),
+                        "rows_ms": {name: row.tolist() for name, row in heard.rows.items()},
+                    }
+                    for heard in one.answers
+                },
+            }
+            for one in measured
+        ],
+    })  # fmt: skip
