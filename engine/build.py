@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.bridge import Bridge
 from engine.chain import Chain
 from engine.config import Config, ConfigError, SourceConfig
 from engine.lane import Lane
+from engine.models.card import ModelError
 from engine.registry import BRIDGES, SOURCES, STAGES, make
 from engine.session import Session
 from engine.sources.base import Source
@@ -24,7 +27,7 @@ def build_session(
     """`source` and `bridges` stand in for the configured ones, for programs that make their own; `chains`, one for each
     configured source, may have served a session before."""
     if chains is None:
-        chains = [build_chain(config, entry) for entry in config.sources]  # before a device is opened
+        chains = build_chains(config)  # before a device is opened
     if bridges is None:
         bridges = [(entry.type, make(BRIDGES, entry.type, entry.options)) for entry in config.bridges]
     if source is None:
@@ -38,8 +41,23 @@ def build_session(
     return Session(source, lanes, bridges, BLOCK_FRAMES)
 
 
+def build_chains(config: Config) -> list[Chain]:
+    """One for each source; what they have in common of models is run for all of them at once."""
+    stages = [_stages(config, entry) for entry in config.sources]
+    _share_models([stage for chain in stages for _, stage in chain])
+    return [_chain(config, entry, own) for entry, own in zip(config.sources, stages, strict=True)]
+
+
 def build_chain(config: Config, entry: SourceConfig) -> Chain:
     """The stages of one source, prepared. ValueError, PluginError or ModelError when they do not fit."""
+    return _chain(config, entry, _stages(config, entry))
+
+
+def _chain(config: Config, entry: SourceConfig, stages: list[tuple[str, Stage]]) -> Chain:
+    return Chain(stages, StreamSpec(entry.name, config.stream_rate))
+
+
+def _stages(config: Config, entry: SourceConfig) -> list[tuple[str, Stage]]:
     anywhere = {name for source in config.sources for name in source.chain}
     if unused := (set(config.stages) - anywhere) | (set(entry.stages) - set(entry.chain)):
         raise ConfigError(f"options are given for the stage {sorted(unused)[0]!r}, which stands in no chain they reach")
@@ -47,7 +65,24 @@ def build_chain(config: Config, entry: SourceConfig) -> Chain:
     for name in entry.chain:
         options = {**config.stages.get(name, {}), **entry.stages.get(name, {})}
         stages.append((name, make(STAGES, name, options)))
-    return Chain(stages, StreamSpec(entry.name, config.stream_rate))
+    return stages
+
+
+def _share_models(stages: list[Stage]) -> None:
+    """Let the stages that hear through one model do so together, where the model can."""
+    sharers: dict[Path, list[Stage]] = {}
+    for stage in stages:
+        if hasattr(stage, "sit") and not getattr(stage, "for_files_alone", False):
+            sharers.setdefault(stage.model_path, []).append(stage)
+    for together in sharers.values():
+        if len(together) < 2:
+            continue
+        try:
+            seats = together[0].share(len(together)).seats
+        except ModelError:  # it hears one stream at a time; or there is more wrong with it, which `prepare` will say
+            continue
+        for stage, seat in zip(together, seats, strict=True):
+            stage.sit(seat)
 
 
 def _lane(entry: SourceConfig, chain: Chain, source: Source) -> Lane:

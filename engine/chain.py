@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from engine.errors import IctusError
 from engine.events import Event, Fault, NoteOff, NoteOn, Pedal
 from engine.features.frontend import FrontEnd
+from engine.models.shared import SharedRunner
 from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
 
@@ -29,6 +31,7 @@ class _Place:
     name: str
     stage: Stage
     hop_samples: int
+    ask: Callable[[Frame], SharedRunner | None] | None
     sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
     pedal_is_down: bool = False
     rest_seconds: float = FIRST_REST_SECONDS  # how long the next one would be
@@ -49,7 +52,10 @@ class Chain:
         hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
         self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)
         self.stream = stream
-        self._all = [_Place(name, stage, stage.hop_samples or self.hop_samples) for name, stage in stages]
+        self._all = [
+            _Place(name, stage, stage.hop_samples or self.hop_samples, getattr(stage, "ask", None))
+            for name, stage in stages
+        ]
         for place in self._all:
             for name in getattr(place.stage, "confirms", ()):
                 self.stage(name).confirmable = True  # type: ignore[union-attr]
@@ -79,6 +85,14 @@ class Chain:
 
     def process(self, samples: np.ndarray) -> list[Event]:
         """`samples`: [hop_samples] float32, finite."""
+        for _ in self.hearing(samples):
+            pass
+        return self.events
+
+    def hearing(self, samples: np.ndarray) -> Iterator[SharedRunner]:
+        """`process` with pauses: before each stage that has asked a model which other chains share. Whoever goes
+        through all of them together lets the model step in between, once for all; if nobody does, the stage will.
+        """
         frame = self._frame
         start = frame.end_sample
         frame.end_sample += self.hop_samples
@@ -93,8 +107,15 @@ class Chain:
             self._call_back()
         for place in tuple(self._live):
             if frame.end_sample % place.hop_samples == 0:
+                self._hand_over(place)
+                if place.ask is not None and (asked := self._ask(place)) is not None:
+                    yield asked
                 self._call(place)
-        return frame.events
+
+    @property
+    def events(self) -> list[Event]:
+        """Of the last hop, in stream samples."""
+        return self._frame.events
 
     def end_notes(self, reason: str) -> list[Event]:
         """A NoteOff for everything that sounds and the pedal up, as of now."""
@@ -126,10 +147,18 @@ class Chain:
             rows[place.name] = place.stage.latency_samples + (front_end.latency_samples if front_end else 0)
         return rows
 
+    def _hand_over(self, place: _Place) -> None:
+        self._frame.samples = self._hops[place.hop_samples]
+        self._frame.features = self._features.get(place.stage.features) if place.stage.features else None
+
+    def _ask(self, place: _Place) -> SharedRunner | None:
+        try:
+            return place.ask(self._frame)
+        except Exception:  # what is wrong with it will come out when it is called
+            return None
+
     def _call(self, place: _Place) -> None:
         frame, n_before = self._frame, len(self._frame.events)
-        frame.samples = self._hops[place.hop_samples]
-        frame.features = self._features.get(place.stage.features) if place.stage.features else None
         try:
             place.stage.process(frame)
         except Exception as error:  # someone's stage may raise anything; the others must go on

@@ -7,6 +7,7 @@ and stream samples inside, and what leaves it speaks of source frames again.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from numba import njit
 from engine.chain import Chain
 from engine.events import PERIODIC, Event, Fault, NoteOff, NoteOn, Strike
 from engine.features.resample import Resampler
+from engine.models.shared import SharedRunner
 
 _LOUDEST = 16.0  # +24 dBFS: beyond this a float stream holds no sound
 
@@ -43,20 +45,26 @@ class Lane:
 
     def push(self, block: np.ndarray) -> list[Event]:
         """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
+        for _ in self.hearing(block):
+            pass
+        return self.events
+
+    def hearing(self, block: np.ndarray) -> Iterator[SharedRunner]:
+        """`push` with pauses, as Chain.hearing makes them; afterwards `events` are those of the block."""
         mono = self._mono[: len(block)]
         self.stats.bad_samples += _mix(block, self._channels, mono, _LOUDEST)
         self._n_waiting += self._resampler.process(mono, self._stream[self._n_waiting :])
         hop_samples, events, at = self.chain.hop_samples, [], 0
         while self._n_waiting - at >= hop_samples:
-            heard = self.chain.process(self._stream[at : at + hop_samples])
+            yield from self.chain.hearing(self._stream[at : at + hop_samples])
             at += hop_samples
             self._end_sample += hop_samples
-            if heard:
+            if heard := self.chain.events:
                 events += self._in_source_frames(heard)
         if at:
             self._stream[: self._n_waiting - at] = self._stream[at : self._n_waiting].copy()
             self._n_waiting -= at
-        return self._passed(events)
+        self.events = self._passed(events)
 
     def flush(self) -> list[Event]:
         """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""
@@ -86,6 +94,7 @@ class Lane:
         self.stats = LaneStats()
         self.chain.reset()
         self._resampler.reset()
+        self.events: list[Event] = []
         self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
         self._end_sample = 0  # stream samples the chain has heard
 
@@ -116,6 +125,25 @@ class Lane:
         if isinstance(event, NoteOff):
             changes["onset_sample"] = self._resampler.source_frame(event.onset_sample)
         return replace(event, **changes)
+
+
+def push_together(lanes: Sequence[Lane], block: np.ndarray) -> Iterator[list[Event]]:
+    """What `push` of each lane says of `block`, in no certain order; a model that lanes share is run once for all."""
+    waiting = {lane: lane.hearing(block) for lane in lanes}
+    while waiting:
+        asked: dict[SharedRunner, None] = {}
+        for lane, hearing in tuple(waiting.items()):
+            shared = next(hearing, None)
+            if shared is None:
+                del waiting[lane]
+                yield lane.events
+            else:
+                asked[shared] = None
+        for shared in asked:
+            try:
+                shared.step()
+            except Exception:  # whoever asked will ask again by itself; where that fails, its chain knows what to do
+                pass
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from engine.bridge import Bridge, SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
 from engine.errors import IctusError
 from engine.events import PERIODIC, AllNotesOff, Cue, Event, Fault
-from engine.lane import Lane
+from engine.lane import Lane, push_together
 from engine.ledger import Window
 from engine.outbox import Outbox
 from engine.pump import Pump
@@ -126,8 +126,7 @@ class Session:
             return
         block = self._block[:n_frames]
         brings_news = False
-        for lane in self.lanes:
-            events = lane.push(block)
+        for events in push_together(self.lanes, block):
             self._send(events)
             brings_news = brings_news or any(not isinstance(event, PERIODIC) for event in events)
         self._frames += n_frames

@@ -64,6 +64,8 @@ class Stage(Protocol):
     # awaits: tuple[str, ...]                     stages whose news it waits for: the chain sets its attribute `awaited`
     #                                             to them, so that it can see how late they are just now
     # options: dict[str, tuple[float, float]]     live options and their ranges, set by attribute while running
+    # ask(frame) -> SharedRunner | None           called before `process` with the same frame: it may ask a model that
+    #                                             several lanes share, so that one run answers them all
     # for_files_alone: bool                       True: it cannot listen live, and a live session refuses it
     # resume(frame) -> None                       begin afresh in mid-stream, at `frame`, after a rest; without it, reset()
     # close_notes(frame, reason) -> None          if it keeps notes sounding: emit a NoteOff for each, now

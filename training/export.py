@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from engine.decode.notes import NoteDecoderOptions
 from engine.models.card import MODELS_FOLDER, Card, sha256_of
-from engine.models.runner import Runner
+from engine.models.runner import Runner, streams_axis_name
 
 from .chunks import Shard, ShardSet
 from .exporting import ParityError, check_same_answers, load_averaged, publish, run_of, sources_of
 from .labels import N_PITCHES, PEAK_FRAMES, Targets
 from .nets.notes import NotesNet
+from .nets.notes_step import OneStep
 from .notes_features import NOTES_FEATURES
 from .scoring import Heard, Score, choose_options, listen
 
@@ -40,18 +40,6 @@ OPSET = 17
 GOLDEN_FRAMES = 120
 LICENCE = "Apache-2.0; trained on the material listed under training.data, each under its own licence"
 NOT_COMMERCIAL = "not for commercial use, as some of the material is not: see the licences under training.data"
-
-
-class OneStep(nn.Module):
-    """What the engine asks for: no batch, no time, no logits."""
-
-    def __init__(self, net: NotesNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, features: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        said = self.net(features[:, None], *state)
-        return *(logits[:, 0].sigmoid() for logits in said[: len(OUTPUTS)]), *said[len(OUTPUTS) :]
 
 
 def export(net: NotesNet, out: Path, shard: Shard, papers: dict[str, Any], name: str | None = None) -> Card:
@@ -68,7 +56,7 @@ def export(net: NotesNet, out: Path, shard: Shard, papers: dict[str, Any], name:
             kind="notes",
             features=NOTES_FEATURES,
             outputs={output: shape_of(output, len(net.look_ahead_frames)) for output in OUTPUTS},
-            states=dict(zip(net.state_names, (tuple(s.shape) for s in net.initial_state(1)), strict=True)),
+            states=states_of(net),
             look_ahead_frames=net.look_ahead_frames,
             sha256=sha256_of(graph),
             **papers,
@@ -87,18 +75,30 @@ def shape_of(output: str, n_rows: int) -> tuple[int, ...]:
     return (1, n_rows) if output == "pedal" else (1, n_rows, N_PITCHES)
 
 
+def states_of(net: NotesNet) -> dict[str, tuple[int, ...]]:
+    step = OneStep(net)
+    return dict(zip(step.state_names, (tuple(state.shape) for state in step.initial_state(1)), strict=True))
+
+
 def write_graph(net: NotesNet, path: Path) -> None:
-    state = net.initial_state(1)
+    """For any number of streams side by side, which the engine's runner chooses."""
+    step = OneStep(net).eval()  # the exporter gives every module back in the mode it found this one in
+    state = dict(zip(step.state_names, step.initial_state(1), strict=True))
     features = torch.zeros(1, NOTES_FEATURES.n_channels, NOTES_FEATURES.n_bands)
+    axes = {name: {0: streams_axis_name(1)} for name in ("features", *OUTPUTS)}
+    for name, array in state.items():
+        axis = step.streams_axes.get(name, 0)
+        axes |= {f"{name}_{way}": {axis: streams_axis_name(array.shape[axis])} for way in ("in", "out")}
     with warnings.catch_warnings():
-        # The exporter by tracing is deprecated but needs no further package; the shapes it fixes are meant to be fixed.
+        # The exporter by tracing is deprecated but needs no further package.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            OneStep(net).eval(),  # the exporter gives every module back in the mode it found this one in
-            (features, *state),
+            step,
+            (features, *state.values()),
             str(path),
-            input_names=["features", *(f"{name}_in" for name in net.state_names)],
-            output_names=[*OUTPUTS, *(f"{name}_out" for name in net.state_names)],
+            input_names=["features", *(f"{name}_in" for name in state)],
+            output_names=[*OUTPUTS, *(f"{name}_out" for name in state)],
+            dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
         )

@@ -12,6 +12,7 @@ from engine.decode.pedal import PedalChange, PedalDecoder
 from engine.events import Fault, NoteOff, NoteOn, Pedal
 from engine.models.card import Card, ModelError, find_model, read_card
 from engine.models.runner import Runner
+from engine.models.shared import Seat, SharedRunner
 from engine.spec import StreamSpec
 from engine.stage import Frame
 
@@ -62,8 +63,8 @@ class NotesStage:
         threshold: float | None = None,
         **decoder_options: float,
     ) -> None:
-        self._model_path = find_model(model)
-        self._card = _checked(read_card(self._model_path), model, self.kind)
+        self.model_path = find_model(model)
+        self._card = _checked(read_card(self.model_path), model, self.kind)
         one_for_all = dict.fromkeys(ONSET_THRESHOLDS, threshold) if threshold is not None else {}
         options = _row_options(self._card, {**one_for_all, **decoder_options})
         self.features = self._card.features
@@ -75,9 +76,18 @@ class NotesStage:
             look_ahead = min(self._card.operating_points, key=lambda ms: abs(ms - USUAL_LOOK_AHEAD_MS))
         self._dial: dict[str, float] = {}
         self._listen(look_ahead=look_ahead, bass_look_ahead=bass_look_ahead, bass_below=bass_below)
+        self._seat: Seat | None = None
+
+    def share(self, n_streams: int) -> SharedRunner:
+        """The model, to be run for so many stages at once; ModelError where it hears one stream at a time."""
+        return SharedRunner(self.model_path, self._card, n_streams)
+
+    def sit(self, seat: Seat) -> None:
+        """Before `prepare`: hear through this seat at a model that several stages share."""
+        self._seat = seat
 
     def prepare(self, stream: StreamSpec) -> None:
-        self._runner = Runner(self._model_path, self._card)
+        self._runner = self._seat or Runner(self.model_path, self._card)
         self._outputs = tuple(self._runner.outputs[name][0] for name in ACTIVATIONS)
         self._decoder.process(*self._outputs[:4])  # compiles
         self.reset()
@@ -96,6 +106,12 @@ class NotesStage:
         self._decoder.reset()
         self._pedal.reset()
         self._sounding: dict[int, NoteOn] = {}  # by pitch
+
+    def ask(self, frame: Frame) -> SharedRunner | None:
+        if self._seat is None:
+            return None
+        self._seat.features[0] = frame.features
+        return self._seat.ask()
 
     def process(self, frame: Frame) -> None:
         self._runner.features[0] = frame.features

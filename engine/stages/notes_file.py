@@ -33,7 +33,7 @@ class NotesFileStage(NotesStage):
         self.latency_samples += (WINDOW_FRAMES + CONTEXT_FRAMES) * self.hop_samples
 
     def prepare(self, stream: StreamSpec) -> None:
-        runner = WholeRunner(self._model_path, self._card)
+        runner = WholeRunner(self.model_path, self._card)
         self._windows = Windows(runner, (self.features.n_channels, self.features.n_bands))
         self.reset()
 
