@@ -54,6 +54,33 @@ def test_hop_by_hop_is_all_at_once_and_reset_repeats(name: str) -> None:
         front_end.reset()
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_where_its_arrays_lie_in_memory_changes_no_bit(name: str) -> None:
+    samples, front_end = music(0.25), FrontEnd(SPECS[name])
+    expected = front_end.process_all(samples)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        arrays = [front_end._history, front_end._scratch, *front_end._tables]
+        order = rng.permutation(len(arrays))
+        moved = dict(zip(order, _scattered([arrays[i] for i in order], rng), strict=True))
+        front_end._history, front_end._scratch, *front_end._tables = (moved[i] for i in range(len(arrays)))
+        front_end.reset()
+        np.testing.assert_array_equal(front_end.process_all(samples), expected)
+
+
+def _scattered(arrays: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Copies of `arrays`, one behind the other, with a random distance between them, as aligned as malloc would."""
+    gaps = 16 * rng.integers(0, 300, len(arrays))
+    memory = np.empty(sum(array.nbytes + 16 for array in arrays) + gaps.sum() + 16, np.uint8)
+    at, copies = -memory.ctypes.data % 16, []
+    for array, gap in zip(arrays, gaps, strict=True):
+        at += int(gap)
+        copies.append(memory[at : at + array.nbytes].view(array.dtype).reshape(array.shape))
+        copies[-1][...] = array
+        at += -(-array.nbytes // 16) * 16
+    return copies
+
+
 def test_a_frame_knows_nothing_of_what_follows() -> None:
     samples = music()
     changed = samples.copy()

@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-REORDER = {"contract", "reassoc", "nsz", "arcp"}  # freedom to vectorise; NaN and infinity keep their meaning
+# Freedom to vectorise a sum; NaN and infinity keep their meaning. Not for loops that store: LLVM makes two of each, one
+# in vectors and one not, which with this freedom round differently, and chooses by where the arrays happen to lie.
+REORDER = {"contract", "reassoc", "nsz", "arcp"}
 
 
 def fft_tables(n_samples: int) -> np.ndarray:
@@ -26,7 +28,7 @@ def fft_tables(n_samples: int) -> np.ndarray:
     return np.concatenate([*rows, parting.real, parting.imag]).astype(np.float32)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def magnitudes(re, im, re2, im2, factors, at, half, low, high, out):
     """|spectrum| of bins low..high-1 of 2 * half real samples, the even ones in `re`, the odd ones in `im`.
 
@@ -50,7 +52,7 @@ def magnitudes(re, im, re2, im2, factors, at, half, low, high, out):
     _part(re, im, factors, at, half, low, high, out)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def _first_stage(re, im, to_re, to_im, factors, at, quarter):
     """`_stage` for stride 1, which vectorises along the other axis."""
     for p in range(quarter):
@@ -71,7 +73,7 @@ def _first_stage(re, im, to_re, to_im, factors, at, quarter):
         to_im[4 * p + 3] = c_re * factors[f + 5 * quarter] + c_im * factors[f + 4 * quarter]
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def _stage(re, im, to_re, to_im, factors, at, quarter, stride):
     step = quarter * stride
     for p in range(quarter):
@@ -95,14 +97,14 @@ def _stage(re, im, to_re, to_im, factors, at, quarter, stride):
             to_re[w + i], to_im[w + i] = c_re * f3_re - c_im * f3_im, c_re * f3_im + c_im * f3_re
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def _last_stage(re, im, to_re, to_im, stride):
     for i in range(stride):
         to_re[i], to_im[i] = re[i] + re[i + stride], im[i] + im[i + stride]
         to_re[i + stride], to_im[i + stride] = re[i] - re[i + stride], im[i] - im[i + stride]
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def _part(re, im, factors, at, half, low, high, out):
     """The spectrum of the real signal out of that of its even and odd samples, and its magnitude."""
     first, last = max(low, 1), min(high, half)

@@ -93,7 +93,7 @@ def _hear(samples, frames, history, scratch, streams, views, bands, tables):
             _see(frames[k], history, scratch, views[v], bands, tables)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def _remember(hop, history, streams, tables):
     """Push the hop into every stream's history, oldest first, newest last, filtered and decimated."""
     raw_end = streams[0, HISTORY_AT] + streams[0, HISTORY_SAMPLES]
@@ -114,7 +114,7 @@ def _remember(hop, history, streams, tables):
             history[fill + i] = _dot(history[newest - n_kernel : newest], kernel, np.float32(0.0))
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def _see(frame, history, scratch, view, bands, tables):
     """One view of what `history` holds into its part of `frame` [n_channels, n_bands]."""
     half = view[HALF]
@@ -130,7 +130,7 @@ def _see(frame, history, scratch, view, bands, tables):
         frame[view[CHANNEL], view[LOW_BAND] + b] = np.log(magnitude) * PER_LOG + OFFSET
 
 
-@njit(cache=True, nogil=True, fastmath=REORDER)
+@njit(cache=True, nogil=True)
 def _weigh(samples, window, even, odd):
     """The even and the odd samples, times the window."""
     for i in range(len(samples) // 2):
