@@ -12,6 +12,8 @@ hears the same, so that a model meets live what it was trained on.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numba import njit
 
@@ -63,7 +65,7 @@ class Ear:
         self._memory = np.zeros((N_PAST + 1, EAR_FEATURES.n_bands), np.float32)
         self._now = np.zeros(len(EAR_COLUMNS), np.float32)
         self._most_onset = 0.0
-        self._ticks: list[np.ndarray] = []
+        self._ticks: deque[np.ndarray] = deque()
         self.reset()
         self.hear(np.zeros(HOP_SAMPLES, np.float32))  # compiles
         self.reset()
@@ -75,7 +77,7 @@ class Ear:
         self._memory[N_PAST] = _LEAST_PEAK
         self._now[:] = 0.0
         self._most_onset = 0.0
-        self._n_waiting = self._n_hops = 0
+        self._n_held = self._n_hops = 0
         self._n_ticks = 0  # whose hops have been heard
         self._ticks.clear()
 
@@ -83,19 +85,24 @@ class Ear:
         """The next `samples` [n] float32, finite, of the stream; any n."""
         at = 0
         while at < len(samples):
-            n_taken = min(HOP_SAMPLES - self._n_waiting, len(samples) - at)
-            self._waiting[self._n_waiting : self._n_waiting + n_taken] = samples[at : at + n_taken]
-            self._n_waiting += n_taken
+            n_taken = min(HOP_SAMPLES - self._n_held, len(samples) - at)
+            self._waiting[self._n_held : self._n_held + n_taken] = samples[at : at + n_taken]
+            self._n_held += n_taken
             at += n_taken
-            if self._n_waiting == HOP_SAMPLES:
+            if self._n_held == HOP_SAMPLES:
                 self._hear_hop()
 
-    def next_tick(self) -> np.ndarray | None:
-        """The next answer, [4] float32 in the order of EAR_COLUMNS; None: not heard yet."""
-        return self._ticks.pop(0) if self._ticks else None
+    @property
+    def n_waiting(self) -> int:
+        """Answers that have not been asked for."""
+        return len(self._ticks)
+
+    def next_tick(self) -> np.ndarray:
+        """The next answer that waits, [4] float32 in the order of EAR_COLUMNS."""
+        return self._ticks.popleft()
 
     def _hear_hop(self) -> None:
-        self._n_waiting = 0
+        self._n_held = 0
         self._n_hops += 1
         _follow(self._waiting, self._front_end.process(self._waiting)[0], self._memory, self._now)
         self._most_onset = max(self._most_onset, float(self._now[ONSET]))
