@@ -7,9 +7,10 @@ from pathlib import Path
 from engine.bridge import Bridge
 from engine.chain import Chain
 from engine.config import Config, ConfigError, SourceConfig
+from engine.ensemble import Guarded
 from engine.lane import Lane
 from engine.models.card import ModelError
-from engine.registry import BRIDGES, SOURCES, STAGES, make
+from engine.registry import BRIDGES, ENSEMBLES, SOURCES, STAGES, make
 from engine.session import Session
 from engine.sources.base import Source
 from engine.spec import StreamSpec
@@ -32,13 +33,17 @@ def build_session(
         bridges = [(entry.type, make(BRIDGES, entry.type, entry.options)) for entry in config.bridges]
     if source is None:
         source = make(SOURCES, config.audio.type, config.audio.options)
+    ensemble = None if config.space is None else make(ENSEMBLES, config.space.type, config.space.options)
     source.open()
     try:
         lanes = [_lane(entry, chain, source) for entry, chain in zip(config.sources, chains, strict=True)]
+        if ensemble is not None:
+            ensemble.prepare(tuple(lane.name for lane in lanes), source.sample_rate, config.stream_rate)
+            ensemble = Guarded(config.space.type, ensemble)
     except Exception:
         source.close()
         raise
-    return Session(source, lanes, bridges, BLOCK_FRAMES)
+    return Session(source, lanes, bridges, BLOCK_FRAMES, ensemble)
 
 
 def build_chains(config: Config) -> list[Chain]:

@@ -7,7 +7,7 @@ and stream samples inside, and what leaves it speaks of source frames again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ class Lane:
         self.name, self.source_rate = name, source_rate
         self.chain = chain
         self.muted = False
+        self.overheard_by: Callable[[np.ndarray], None] | None = None  # is handed all that is new of the stream
         self._channels = np.array(channels, np.int64)
         self._resampler = Resampler(source_rate, chain.stream.sample_rate)
         self._mono = np.zeros(block_frames, np.float32)
@@ -53,7 +54,10 @@ class Lane:
         """`push` with pauses, as Chain.hearing makes them; afterwards `events` are those of the block."""
         mono = self._mono[: len(block)]
         self.stats.bad_samples += _mix(block, self._channels, mono, _LOUDEST)
-        self._n_waiting += self._resampler.process(mono, self._stream[self._n_waiting :])
+        n_new = self._resampler.process(mono, self._stream[self._n_waiting :])
+        if self.overheard_by is not None:
+            self.overheard_by(self._stream[self._n_waiting : self._n_waiting + n_new])
+        self._n_waiting += n_new
         hop_samples, events, at = self.chain.hop_samples, [], 0
         while self._n_waiting - at >= hop_samples:
             yield from self.chain.hearing(self._stream[at : at + hop_samples])

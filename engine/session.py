@@ -8,11 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from functools import partial
 
 import numpy as np
 
 from engine.bridge import Bridge, SessionInfo
-from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
+from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, SteerSpace, Stop
+from engine.ensemble import Guarded
 from engine.errors import IctusError
 from engine.events import PERIODIC, AllNotesOff, Cue, Event, Fault
 from engine.lane import Lane, push_together
@@ -29,13 +31,22 @@ _CLOSE_SECONDS = 30.0  # for all bridges together to send what is left and finis
 class Session:
     """`source` is open, `lanes` listen to its channels, `bridges` are (name, bridge) pairs not yet open.
 
-    `block_frames`: the most frames read at a time. Any value gives the same events.
+    `block_frames`: the most frames read at a time. Any value gives the same events. `ensemble`: hears all lanes; is
+    prepared for them.
     """
 
     def __init__(
-        self, source: Source, lanes: list[Lane], bridges: list[tuple[str, Bridge]], block_frames: int = 1024
+        self,
+        source: Source,
+        lanes: list[Lane],
+        bridges: list[tuple[str, Bridge]],
+        block_frames: int = 1024,
+        ensemble: Guarded | None = None,
     ) -> None:
-        self.source, self.lanes, self._bridges = source, lanes, bridges
+        self.source, self.lanes, self._bridges, self._ensemble = source, lanes, bridges, ensemble
+        if ensemble is not None:
+            for lane in lanes:
+                lane.overheard_by = partial(ensemble.hear, lane.name)
         self._block = np.zeros((block_frames, source.n_channels), np.float32)
         self._commands: deque[Command] = deque()
         self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_COMMANDS)
@@ -130,6 +141,8 @@ class Session:
             self._send(events)
             brings_news = brings_news or any(not isinstance(event, PERIODIC) for event in events)
         self._frames += n_frames
+        if self._ensemble is not None:
+            self._send(self._ensemble.process(self._frames))
         worked_seconds = time.perf_counter() - began
         self._busy.add(worked_seconds * self.source.sample_rate / n_frames)
         if self.source.clock is not None:
@@ -155,6 +168,10 @@ class Session:
                 self._stop.set()
             case NameCue():
                 self._send([Cue("", now, now, command.name)])
+            case SteerSpace() if self._ensemble is not None:
+                self._send(self._ensemble.obey(command))
+            case SteerSpace():
+                self._tell("command", "there is no space to steer; ictus live --space makes one")
             case Start():
                 for lane in self.lanes:
                     lane.unmute()
