@@ -43,6 +43,14 @@ LookAhead = _flag(
     metavar="20|40|80|160",
 )  # fmt: skip
 
+Space = Annotated[
+    bool, Option("--space", help="Move the sources through the room; positions go out.", rich_help_panel=LISTEN)
+]
+SpaceModel = _flag(
+    str, LISTEN, "The same, and what moves them: rules, home (by hand alone), or a trained model.", "--space-model",
+    metavar="NAME|PATH",
+)  # fmt: skip
+
 OUT = "Where the news goes"
 Midi = _flag(
     str, OUT, "MIDI out: an existing port, or one of our own named Ictus.", "--midi", metavar="PORT|virtual|off"

@@ -21,6 +21,8 @@ def live(
     set_: flags.Set = None,
     model: flags.Model = None,
     look_ahead: flags.LookAhead = None,
+    space: flags.Space = False,
+    space_model: flags.SpaceModel = None,
     midi: flags.Midi = None,
     osc: flags.Osc = None,
     osc_in: flags.OscIn = None,
@@ -36,6 +38,8 @@ def live(
 
     ictus live -i voice=1 -i guitar=2 --osc 127.0.0.1:9000 --chain voice=level,notes
 
+    ictus live -i voice=1 -i drums=2+3 -i click=4 --space --osc 127.0.0.1:9000
+
     ictus live --device USB --block 64 --config stage.toml --record tonight.mid
     """
     from engine.cli.perform import perform
@@ -47,6 +51,7 @@ def live(
     options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
     options.lay_notes(tables, model=model, look_ahead=look_ahead)
+    options.lay_space(tables, space, space_model)
     if midi == "off":
         options.drop_bridge(tables, "midi")
     elif midi:

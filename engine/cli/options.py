@@ -96,6 +96,14 @@ def lay_surest(tables: Tables) -> None:
                 source.setdefault("notes", {})["look_ahead"] = max(card.operating_points)
 
 
+def lay_space(tables: Tables, wanted: bool, model: str | None) -> None:
+    """`model`: what moves the sources; None: what the file says, or the default."""
+    if model is not None:
+        tables["space"] = {**tables.get("space", {}), "model": model}
+    elif wanted:
+        tables.setdefault("space", {})
+
+
 def lay_pedal(tables: Tables) -> None:
     """Every MIDI output sends it."""
     outputs = [bridge for bridge in tables.get("bridge", []) if bridge.get("type") in ("midi", "midi_file")]
