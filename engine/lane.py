@@ -102,6 +102,11 @@ class Lane:
         self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
         self._end_sample = 0  # stream samples the chain has heard
 
+    @property
+    def hop_frames(self) -> float:
+        """The chain's hop in frames of the source; need not be whole."""
+        return self.chain.hop_samples * self.source_rate / self.chain.stream.sample_rate
+
     def _silence(self) -> np.ndarray:
         """A block as the source gives them."""
         return np.zeros((len(self._mono), int(self._channels.max()) + 1), np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.bridge import Bridge, SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, SteerSpace, Stop
+from engine.deadline import Deadlines
 from engine.ensemble import Guarded
 from engine.errors import IctusError
 from engine.events import PERIODIC, AllNotesOff, Cue, Event, Fault
@@ -59,6 +60,7 @@ class Session:
         self._wait = Window()  # from a block's arrival to the worker having dealt with it
         self._taken = Window()  # of blocks that brought news: from arrival until the worker took them up
         self._worked = Window()  # of the same: from then until all their news was handed to the bridges
+        self._deadlines = Deadlines(min(lane.hop_frames for lane in lanes))
 
     def run(self) -> None:
         """Listen until the source ends, `stop` is called or a Quit arrives; always closes what it opened."""
@@ -100,6 +102,8 @@ class Session:
             "taken_p99_ms": self._taken.percentile_ms(99),
             "worked_p50_ms": self._worked.percentile_ms(50),
             "worked_p99_ms": self._worked.percentile_ms(99),
+            "hops": self._deadlines.n_hops,
+            "deadline_misses": self._deadlines.n_missed,
             "notes": sum(lane.stats.notes for lane in self.lanes),
             "strikes": sum(lane.stats.strikes for lane in self.lanes),
             "dropped_frames": stats.dropped_frames,
@@ -146,8 +150,14 @@ class Session:
         worked_seconds = time.perf_counter() - began
         self._busy.add(worked_seconds * self.source.sample_rate / n_frames)
         if self.source.clock is not None:
-            waited_seconds = time.monotonic() - self.source.clock.seconds_of(self._frames)
+            now = time.monotonic()
+            waited_seconds = now - self.source.clock.seconds_of(self._frames)
             self._wait.add(waited_seconds)
+            if self._warning:
+                self._deadlines.passed_over(self._frames)
+            else:
+                block_frames = getattr(self.source, "block_frames", 0) or n_frames
+                self._deadlines.dealt_with(self._frames, self.source.clock.sample_at(now), block_frames)
             if brings_news:
                 self._taken.add(waited_seconds - worked_seconds)
                 self._worked.add(worked_seconds)

@@ -46,4 +46,5 @@ class Source(Protocol):
     def close(self) -> None: ...
 
     # Optional:
+    # block_frames: int   how many frames arrive at a time, as far as is known just now; 0: it is not
     # warning: str    one sentence on what is wrong just now, or was with the whole; "" when all is well

@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from engine.clock import SampleClock
-from engine.driver.callback import XRUNS, read_stamp
+from engine.driver.callback import CALLBACKS, STAMP_FRAMES, XRUNS, read_stamp
 from engine.driver.capture import RETRY_SECONDS, Capture, CaptureRequest
 from engine.driver.ring import USER_SEMAPHORE, Ring
 from engine.driver.wakeup import Wakeup
@@ -86,6 +86,12 @@ class DeviceSource:
         self._n_before: int | None = None  # frames of the source before the first of this ring; None: nothing came yet
         self._dropped_before, self._xruns_before = self.stats.dropped_frames, self.stats.xruns
         self.warning = ""
+
+    @property
+    def block_frames(self) -> int:
+        """The driver's block: on average, where it varies."""
+        head = self._ring.head if self._ring is not None else np.zeros(CALLBACKS + 1)
+        return round(int(head[STAMP_FRAMES]) / max(1, int(head[CALLBACKS])))
 
     def read(self, out: np.ndarray) -> int:
         until = time.monotonic() + MAX_WAIT_SECONDS

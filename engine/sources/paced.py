@@ -79,5 +79,9 @@ class PacedSource:
         self.clock.observe(n_frames, due_seconds)
         return True
 
+    @property
+    def block_frames(self) -> int:
+        return self._block_samples
+
     def close(self) -> None:
         self.ended = True

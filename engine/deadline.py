@@ -1,0 +1,32 @@
+"""Whether the worker keeps up: which hops it dealt with too late."""
+
+from __future__ import annotations
+
+import math
+
+
+class Deadlines:
+    """A hop is late when it was dealt with more than one hop and one block after it had arrived.
+
+    `hop_frames`: the shortest hop, in frames of the source; need not be whole. `n_hops`, `n_missed`: in all.
+    """
+
+    def __init__(self, hop_frames: float) -> None:
+        self._hop_frames = hop_frames
+        self.n_hops = self.n_missed = 0
+
+    def dealt_with(self, n_frames: int, n_arrived: int, block_frames: int) -> int:
+        """So many frames in all are dealt with, at a moment by which `n_arrived` had arrived, `block_frames` at a time.
+
+        Returns how many of the hops dealt with since the last call were late.
+        """
+        n_hops = int(n_frames / self._hop_frames)
+        n_due = math.ceil((n_arrived - block_frames) / self._hop_frames) - 2  # hops that should have been done by now
+        n_missed = max(0, min(n_hops, n_due) - self.n_hops)
+        self.n_hops = n_hops
+        self.n_missed += n_missed
+        return n_missed
+
+    def passed_over(self, n_frames: int) -> None:
+        """So many frames in all are dealt with, and nobody could have done it in time: the device is away."""
+        self.n_hops = int(n_frames / self._hop_frames)

@@ -1,0 +1,79 @@
+"""Laws of deadlines: every hop is judged once, and by its own arrival."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.chain import Chain
+from engine.deadline import Deadlines
+from engine.lane import Lane
+from engine.session import Session
+from engine.sources.array import ArraySource
+from engine.spec import StreamSpec
+from tests.support.toy_stages import ClickStage
+
+RATE = 16_000
+
+turns = st.lists(st.tuples(st.integers(1, 400), st.integers(0, 500)), min_size=1, max_size=60)
+
+
+@given(turns, st.sampled_from([32, 88.2, 96, 441.0]), st.sampled_from([16, 64, 256]))
+def test_a_hop_is_late_when_more_than_a_hop_and_a_block_arrived_after_it(turns, hop_frames, block_frames):
+    """Each turn deals with some frames, while some more lie there unread."""
+    deadlines, n_frames, late, judged = Deadlines(hop_frames), 0, set(), set()
+    for n_new, n_unread in turns:
+        before, n_frames = n_frames, n_frames + n_new
+        for k in range(1, int(n_frames / hop_frames) + 1):
+            end = k * hop_frames
+            if end > before and k not in judged:
+                judged.add(k)
+                if n_frames + n_unread - end > hop_frames + block_frames:
+                    late.add(k)
+        deadlines.dealt_with(n_frames, n_frames + n_unread, block_frames)
+        assert (deadlines.n_hops, deadlines.n_missed) == (int(n_frames / hop_frames), len(late))
+
+
+def test_nobody_is_blamed_for_what_could_not_be_heard():
+    deadlines = Deadlines(32)
+    deadlines.passed_over(3200)
+    assert deadlines.dealt_with(3232, 3232, 64) == 0 and deadlines.n_missed == 0 and deadlines.n_hops == 101
+
+
+class Late:
+    """The clock of a source of which `n_unread` frames more than were read have always arrived."""
+
+    def __init__(self, source, n_unread):
+        self._source, self._n_unread = source, n_unread
+
+    def seconds_of(self, sample):
+        return time.monotonic()
+
+    def sample_at(self, seconds):
+        return self._source.n_read + self._n_unread
+
+
+class ClockedSource(ArraySource):
+    block_frames = 64
+
+    def read(self, out):
+        n = super().read(out)
+        self.n_read = getattr(self, "n_read", 0) + n
+        return n
+
+
+@pytest.mark.parametrize(
+    ("n_unread", "warning", "n_missed"), [(64, "", 0), (65, "", 50), (500, "", 100), (500, "gone", 0)]
+)
+def test_a_session_counts_the_hops_it_was_late_with(n_unread, warning, n_missed):
+    source = ClockedSource(np.zeros(3200, np.float32), RATE, block_samples=64)
+    source.open()
+    source.clock, source.warning = Late(source, n_unread), warning
+    chains = [Chain([("click", ClickStage(hop))], StreamSpec(f"a{hop}", RATE)) for hop in (32, 160)]
+    lanes = [Lane(chain.stream.source, chain, (0,), RATE, 64) for chain in chains]
+    session = Session(source, lanes, [], 64)
+    session.run()
+    status = session.status()
+    assert (status["hops"], status["deadline_misses"]) == (100, n_missed), "the shortest hops, once for all"
