@@ -40,6 +40,7 @@ class MidiBridge:
     """
 
     ports = staticmethod(port_names)
+    is_urgent = True
     leaves_sounding = True  # if its process dies, and until it is opened in another
     memory: Path | None = None
 
@@ -152,12 +153,12 @@ class MidiBridge:
 
     def _put(self, message: Message) -> None:
         data = message.bytes()
+        self._kept.note(data)  # first: who is killed between the two is survived by a note that nobody would end
         try:
             self._port.send(data)
         except BridgeError:
             self._owe(self._table.end_all())
             raise
-        self._kept.note(data)
 
     def _owe(self, places: Iterable[Place]) -> None:
         self._owed.update(dict.fromkeys(places))
