@@ -19,8 +19,10 @@ from numba import njit
 
 from engine.space.room import Room, clamp, is_inside
 
-CORE_METRES = 0.5  # nearer to the listener than this, direction means nothing and turning is free
+CORE_METRES = 1.0  # nearer to the listener than this, direction means nothing and turning is free
 HARDEST_TURN_DEGREES = 360.0  # a second
+NEAR_METRES, FAR_METRES = 1.0, 2.5  # a target nearer than this is made for straight; farther, round the listener
+TURN_SHARE = 0.95  # of the allowed turn, that a source would make of its own accord
 BRAKE_SHARE = 0.7  # of the acceleration, that a source reckons with to stop at its target
 SLACK_METRES = 1e-9
 _TRIES = (1.0, 0.75, 0.5, 0.25)  # of the way from braking to what is wanted
@@ -76,7 +78,7 @@ class Mover:
 
 @njit(cache=True, nogil=True)
 def _move(wanted, frozen, positions, velocities, targets, edges, corners, heights, limits, dt):
-    top_speed, acceleration, _, dead_zone, smoothing = limits
+    top_speed, acceleration, turn, dead_zone, smoothing = limits
     wish = np.zeros((1, 3))
     away, braked, tried = np.zeros(3), np.zeros(3), np.zeros(3)
     for i in range(len(positions)):
@@ -88,12 +90,14 @@ def _move(wanted, frozen, positions, velocities, targets, edges, corners, height
             distance = _length(away)
             if distance > dead_zone:  # drawn along, as by a rope of that length
                 target += away * (1.0 - dead_zone / distance)
-        away[:] = target - p
+        _way(p, target, away)
         distance = _length(away)
         speed = min(distance / smoothing, np.sqrt(2.0 * BRAKE_SHARE * acceleration * distance), top_speed)
         if frozen[i] or distance < SLACK_METRES:
             speed, distance = 0.0, 1.0
-        tried[:] = away * (speed / distance) - v  # the change that is wanted
+        tried[:] = away * (speed / distance)
+        _turn_slower(p, tried, TURN_SHARE * turn)
+        tried -= v  # the change that is wanted
         change = _length(tried)
         if change > acceleration * dt:
             tried *= acceleration * dt / change
@@ -109,6 +113,33 @@ def _move(wanted, frozen, positions, velocities, targets, edges, corners, height
                 break
         v[:] = braked
         p += v * dt
+
+
+@njit(cache=True, nogil=True)
+def _way(p, target, out):
+    """From `p` to `target`: straight to a near one; to a far one round the listener, the shorter way."""
+    out[:] = target - p
+    radius, wanted = np.hypot(p[0], p[1]), np.hypot(target[0], target[1])
+    straight = (FAR_METRES - _length(out)) / (FAR_METRES - NEAR_METRES)
+    if straight >= 1.0 or radius < CORE_METRES or wanted < CORE_METRES:
+        return
+    straight = max(0.0, straight)
+    turn = np.arctan2(p[0] * target[1] - p[1] * target[0], p[0] * target[0] + p[1] * target[1])
+    outwards, x, y = (wanted - radius) / radius, p[0], p[1]
+    out[0] = straight * out[0] + (1.0 - straight) * (outwards * x - turn * y)
+    out[1] = straight * out[1] + (1.0 - straight) * (outwards * y + turn * x)
+
+
+@njit(cache=True, nogil=True)
+def _turn_slower(p, v, most):
+    """Take from velocity `v` what turns about the listener faster than `most` radians a second."""
+    radius = np.hypot(p[0], p[1])
+    if radius < CORE_METRES:
+        return
+    across = (p[0] * v[1] - p[1] * v[0]) / radius
+    excess = across - min(most * radius, max(-most * radius, across))
+    v[0] += excess * p[1] / radius
+    v[1] -= excess * p[0] / radius
 
 
 @njit(cache=True, nogil=True)

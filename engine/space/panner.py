@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.space.ear import BRIGHTNESS, LEVEL
 from engine.space.proposer import Heard
-from engine.space.room import CENTRAL, CENTRAL_SHARE, CENTRAL_SPREAD_DEGREES, OUTER_SHARE, place
+from engine.space.room import CENTRAL, CENTRAL_SHARE, CENTRAL_SPREAD_DEGREES, OUTER_SHARE
 
 DEAL_SECONDS = 0.5  # how often places are looked at
 SPECTRUM_SECONDS, USUAL_SECONDS = 8.0, 4.0  # over which brightness and level are averaged
@@ -21,6 +21,7 @@ PRESENT_LEVEL, ABSENT_SECONDS = 0.25, 6.0  # a source that was below for so long
 LOW_BRIGHTNESS = 0.19  # about 140 Hz
 CLEARLY = 0.04  # of brightness: by so much two must differ, or differ from LOW_BRIGHTNESS anew, to change places
 NARROWEST_DEGREES, WIDEST_DEGREES = 30.0, 110.0  # to either side
+SIDLE_DEGREES = 30.0  # a second: how fast a source goes to a new place
 NEARER = 0.6  # radii for a level of 1 above what is usual
 NEAREST_SHARE = 0.3  # of the radius
 
@@ -34,7 +35,8 @@ class RulePanner:
         self._brightness, self._usual, self._silent_seconds = np.zeros(n), np.zeros(n), np.zeros(n)
         self._weight = np.zeros(n)  # of the brightness so far
         self._central, self._order = self._named_central.copy(), np.arange(n)
-        self._directions, self._shares = np.zeros((n, 3)), np.zeros(n)  # unit vectors; radii
+        self._goals, self._azimuths = np.zeros(n), np.zeros(n)  # degrees
+        self._shares = np.zeros(n)  # radii
         self.reset()
 
     def reset(self) -> None:
@@ -44,7 +46,9 @@ class RulePanner:
         self._central[:] = self._named_central
         self._order = np.arange(len(self._central))
         self._n_ticks = 0
+        self._goals[:] = 0.0
         self._deal()
+        self._azimuths[:] = self._goals
 
     def propose(self, heard: Heard, out: np.ndarray) -> None:
         level, dt = heard.ears[:, LEVEL], 1.0 / self._rate_hz
@@ -54,12 +58,17 @@ class RulePanner:
         self._weight += share
         gain = share / np.maximum(1e-9, np.minimum(self._weight, SPECTRUM_SECONDS))
         self._brightness += gain * (heard.ears[:, BRIGHTNESS] - self._brightness)
-        self._usual += dt / USUAL_SECONDS * (level - self._usual)
         self._n_ticks += 1
+        self._usual += dt / min(USUAL_SECONDS, self._n_ticks * dt) * (level - self._usual)
         if self._n_ticks % self._ticks_a_deal == 0:
             self._deal()
         near = np.clip(self._shares - NEARER * np.maximum(0.0, level - self._usual) * playing, NEAREST_SHARE, 1.0)
-        out[:] = self._directions * (near * self._radius)[:, None]
+        most = SIDLE_DEGREES * dt
+        self._azimuths += np.clip(self._goals - self._azimuths, -most, most)
+        azimuths = np.radians(self._azimuths)
+        out[:, 0] = -near * self._radius * np.sin(azimuths)
+        out[:, 1] = near * self._radius * np.cos(azimuths)
+        out[:, 2] = 0.0
 
     def _deal(self) -> None:
         """Who goes where, from what was heard so far."""
@@ -71,14 +80,16 @@ class RulePanner:
         central = [i for i in self._order if self._central[i]]
         outer = [i for i in self._order if not self._central[i] and present[i]]
         for k, i in enumerate(central):
-            self._put(i, CENTRAL_SPREAD_DEGREES * (k - (len(central) - 1) / 2), CENTRAL_SHARE)
+            self._goals[i] = CENTRAL_SPREAD_DEGREES * (k - (len(central) - 1) / 2)
+            self._shares[i] = CENTRAL_SHARE
+        sides = np.array([1.0 if k % 2 == 0 else -1.0 for k in range(len(outer))])
+        if (
+            sides * self._goals[outer]
+        ).sum() < 0.0:  # fewer change sides, or the nearer ones, if it begins on the right
+            sides = -sides
         for k, i in enumerate(outer):
             width = NARROWEST_DEGREES + (WIDEST_DEGREES - NARROWEST_DEGREES) * (k + 1) / len(outer)
-            self._put(i, width if k % 2 == 0 else -width, OUTER_SHARE)
-
-    def _put(self, source: int, azimuth_degrees: float, share: float) -> None:
-        self._directions[source] = place(azimuth_degrees, 1.0)
-        self._shares[source] = share
+            self._goals[i], self._shares[i] = sides[k] * width, OUTER_SHARE
 
 
 def _settled(order: np.ndarray, brightness: np.ndarray) -> np.ndarray:
