@@ -43,3 +43,9 @@ class Bridge(Protocol):
         """Called about 20 times a second between events, on the bridge's own thread."""
 
     def close(self) -> None: ...
+
+    # Optional:
+    # is_urgent: bool         True: it sends at once and quickly, and gets real-time priority when live
+    # memory: Path | None     set before `open`: a folder of its own that outlives the process, to keep in it what the
+    #                         same bridge must know in another process, should this one die
+    # leaves_sounding: bool   True: if the process dies, `open` and `close` in another one put things right

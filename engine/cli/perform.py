@@ -15,7 +15,8 @@ from typing import Any
 from rich.console import Console
 
 from engine.cli.errors import CliError
-from engine.cli.process import END_SECONDS, EngineProcess
+from engine.cli.keeper import Keeper
+from engine.cli.process import END_SECONDS
 from engine.cli.scene import Scene
 from engine.cli.screen import Lines, Screen
 from engine.cli.summary import summary
@@ -35,7 +36,7 @@ def perform(
         terminal = {"type": "osc", "targets": [{"port": receiver.port, "events": Scene([], {}).kinds}]}
         asked = _Asked()
         stack.callback(asked.restore)
-        engine = EngineProcess({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
+        engine = Keeper({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
         stack.callback(engine.kill)
         listening = _wait(engine, asked, "listening")
         when_listening()
@@ -48,13 +49,17 @@ def perform(
             for message in receiver.poll(POLL_SECONDS):
                 scene.hear(*message)
             view.draw()
-            ended = engine.poll(0.0)
+            match engine.poll(0.0):
+                case {"state": "died", "message": message}:
+                    scene.note_death(message)
+                case {"state": "ended"} as ended:
+                    pass
         for message in receiver.poll(0.0):
             scene.hear(*message)
     console.print(summary(scene, ended))
 
 
-def _wait(engine: EngineProcess, asked: _Asked, state: str) -> dict[str, Any]:
+def _wait(engine: Keeper, asked: _Asked, state: str) -> dict[str, Any]:
     while True:
         asked.pass_on(engine)
         news = engine.poll(POLL_SECONDS)
@@ -74,7 +79,7 @@ class _Asked:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def pass_on(self, engine: EngineProcess) -> None:
+    def pass_on(self, engine: Keeper) -> None:
         if not self._signalled:
             return
         if self._passed_on_seconds is None:

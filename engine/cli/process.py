@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,21 @@ from engine.cli.errors import CliError
 END_SECONDS = 45.0  # to end its notes and close its files: more than a session allows its bridges
 
 
-class EngineProcess:
-    """`python -m engine.cli.child` with `tables`, the configuration."""
+class EngineDied(CliError):
+    """It ended without a word."""
 
-    def __init__(self, tables: dict[str, Any], seconds: float | None) -> None:
+
+class EngineProcess:
+    """`python -m engine.cli.child` with `tables`, the configuration.
+
+    `memory`: a folder in which its bridges keep what an heir would need to know; None: of its own, until it has ended.
+    `heir`: it makes ready and then waits for `play` or `silence`.
+    """
+
+    def __init__(
+        self, tables: dict[str, Any], seconds: float | None, memory: str | None = None, heir: bool = False
+    ) -> None:
+        self._own_memory = None if memory else tempfile.mkdtemp(prefix="ictus-")
         log, self._log_path = tempfile.mkstemp(prefix="ictus-engine-", suffix=".log")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli.child"],
@@ -30,12 +42,16 @@ class EngineProcess:
         os.close(log)
         self._news: queue.Queue[dict[str, Any]] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        request = json.dumps({"config": tables, "seconds": seconds}) + "\n"
-        try:
-            self._process.stdin.write(request.encode())
-            self._process.stdin.flush()
-        except OSError:
-            pass  # it died at once; `poll` says so
+        self._write(config=tables, seconds=seconds, memory=memory or self._own_memory, heir=heir)
+
+    def play(self, seconds: float | None) -> None:
+        """To an heir: listen, for so long."""
+        self._write(do="play", seconds=seconds)
+
+    def silence(self) -> None:
+        """To an heir: end what its predecessor left sounding, and leave."""
+        self._write(do="silence")
+        self._clear_up()
 
     @property
     def pid(self) -> int:
@@ -58,9 +74,9 @@ class EngineProcess:
             cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             last_words = Path(self._log_path)
             if last_words.stat().st_size:
-                raise CliError(f"the engine's process died ({cause}); what it last said is in {last_words}")
+                raise EngineDied(f"the engine's process died ({cause}); what it last said is in {last_words}")
             self._clear_up()
-            raise CliError(f"the engine's process died ({cause})")
+            raise EngineDied(f"the engine's process died ({cause})")
         if news["state"] == "ended":
             self._clear_up()
         return news
@@ -72,6 +88,11 @@ class EngineProcess:
         except OSError:
             pass
 
+    def discard(self) -> None:
+        """For an heir that nobody needs."""
+        self._process.kill()
+        self._clear_up()
+
     def kill(self) -> None:
         """For an engine that does not end."""
         self.stop()
@@ -81,6 +102,13 @@ class EngineProcess:
             self._process.kill()
             self._process.wait()
 
+    def _write(self, **order: Any) -> None:
+        try:
+            self._process.stdin.write((json.dumps(order) + "\n").encode())
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            pass  # it has died, or was told to end; `poll` says so
+
     def _read(self) -> None:
         for line in self._process.stdout:
             self._news.put(json.loads(line))
@@ -89,3 +117,5 @@ class EngineProcess:
     def _clear_up(self) -> None:
         self.kill()
         Path(self._log_path).unlink(missing_ok=True)
+        if self._own_memory:
+            shutil.rmtree(self._own_memory, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from engine.pitch import pitch_name
@@ -39,6 +39,8 @@ class Scene:
         self.recent: deque[str] = deque(maxlen=KEPT_LINES)  # lines for people, the newest last
         self.n_lines = 0  # ever
         self.faults: list[str] = []
+        self.n_deaths = 0  # of the engine's process
+        self.before: dict[str, float] = defaultdict(float)  # counted in earlier lives of it
         self._started_seconds = time.monotonic()
         self._hearers = {
             "/ictus/note": self._note,
@@ -61,6 +63,17 @@ class Scene:
         hearer = self._hearers.get(address)
         if hearer is not None:
             hearer(*arguments)
+
+    def note_death(self, message: str) -> None:
+        """The engine's process is gone; another will begin to count anew."""
+        self.n_deaths += 1
+        for name, value in self.status.items():
+            self.before[name] += value
+        self.status = {}
+        for view in self.sources.values():
+            view.sounding.clear()
+            view.pedal_is_down, view.last_strike_id = False, 0
+        self._fault("engine", "engine", message)
 
     def _note(
         self,

@@ -21,7 +21,9 @@ LOSSES = {
 
 def summary(scene: Scene, ended: dict[str, Any]) -> str:
     """`ended`: the engine's last word, with `status` and `warning`."""
-    status = ended["status"]
+    status = dict(ended["status"])
+    for name in ("seconds", "notes", "strikes", *LOSSES):
+        status[name] = status.get(name, 0) + scene.before[name]
     lines = [f"Listened for {status['seconds']:.1f} s: {status['notes']:.0f} notes, {status['strikes']:.0f} strikes."]
     for name, view in scene.sources.items():
         span = f" from {pitch_name(view.lowest)} to {pitch_name(view.highest)}" if view.n_notes else ""
@@ -32,6 +34,9 @@ def summary(scene: Scene, ended: dict[str, Any]) -> str:
     losses = [f"{status[key]:.0f} {words}" for key, words in LOSSES.items() if status.get(key)]
     lost = f"Counted: {'; '.join(losses)}." if losses else "Nothing was lost."
     lines.append(f"Load {100 * status['load']:.0f} %. {lost}")
+    if scene.n_deaths:
+        times = "once" if scene.n_deaths == 1 else f"{scene.n_deaths} times"
+        lines.append(f"The engine's process died {times}, and another took over.")
     if ended["warning"]:
         lines.append(ended["warning"])
     return "\n".join(lines)

@@ -47,4 +47,5 @@ class Source(Protocol):
 
     # Optional:
     # block_frames: int   how many frames arrive at a time, as far as is known just now; 0: it is not
+    # endless: bool   it plays on whoever listens, as a device does: what it plays just then can be taken up at any time
     # warning: str    one sentence on what is wrong just now, or was with the whole; "" when all is well

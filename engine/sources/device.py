@@ -29,6 +29,8 @@ class DeviceSource:
     says so; when it is back, listening goes on by itself and `stats.reopened` counts.
     """
 
+    endless = True
+
     def __init__(
         self,
         device: int | str | None = None,
