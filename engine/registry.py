@@ -10,6 +10,7 @@ from engine.errors import IctusError
 STAGES, SOURCES, BRIDGES = "ictus.stages", "ictus.sources", "ictus.bridges"
 ENSEMBLES = "ictus.ensembles"
 TRAINERS, BENCHMARKS, RECEIVERS = "ictus.trainers", "ictus.benchmarks", "ictus.receivers"
+TOOLS = "ictus.tools"
 
 
 class PluginError(IctusError):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from . import export, export_drums, export_notes_file, train_drums, train_notes, train_notes_file
+from . import (
+    export,
+    export_drums,
+    export_notes_file,
+    export_space,
+    train_drums,
+    train_notes,
+    train_notes_file,
+    train_space,
+)
 
 
 @dataclass(frozen=True)
@@ -18,4 +27,5 @@ class Trainer:
 
 notes = Trainer(train_notes.main, export.main)
 drums = Trainer(train_drums.main, export_drums.main)
+space = Trainer(train_space.main, export_space.main)
 notes_file = Trainer(train_notes_file.main, export_notes_file.main)

@@ -10,7 +10,9 @@ from engine.cli.bench import bench
 from engine.cli.demo import demo
 from engine.cli.devices import devices
 from engine.cli.errors import OK, explain
+from engine.cli.features import features
 from engine.cli.live import live
+from engine.cli.space import space
 from engine.cli.train import export, train
 from engine.cli.transcribe import transcribe
 
@@ -26,6 +28,7 @@ Ictus hears live music and tells your instruments what was played: notes and str
   ictus live --osc 127.0.0.1:9000  ... and OSC to your Pd or Max patch
   ictus live -i voice=1 -i bass=2  two channels, two sources
   ictus transcribe *.wav -o out    files, as fast as the machine can
+  ictus features *.wav -o out      what they look like: numbers and pictures
 
 [bold]Words[/bold]
 
@@ -44,12 +47,14 @@ app = typer.Typer(
 app.command()(devices)
 app.command()(live)
 app.command()(transcribe)
+app.command()(features)
 app.command()(demo)
 # These hand what follows the name on, --help included.
 _passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command(context_settings=_passed_on)(train)
 app.command(context_settings=_passed_on)(export)
 app.command(context_settings=_passed_on)(bench)
+app.add_typer(space, name="space")
 
 
 def main() -> None:

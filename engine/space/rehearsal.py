@@ -27,7 +27,7 @@ def rehearse(
     proposer.prepare(names, rate_hz, radius_metres)
     positions = np.empty((len(names), n_ticks, 3))
     heard = Heard(
-        0.0, np.zeros(ears[:, 0].shape, np.float32), np.zeros(band.shape[1], np.float32), home.copy(), "", names
+        0.0, np.zeros(ears[:, 0].shape, np.float32), np.zeros(band.shape[1], np.float32), home.copy(), names=names
     )
     proposed = home.copy()
     for k in range(n_ticks):

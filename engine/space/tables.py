@@ -74,9 +74,7 @@ def read_tempos(text: str) -> dict[str, list[Tempo]]:
     table: dict[str, list[Tempo]] = {}
     for line, row in _rows(text, ("song", "bpm")):
         try:
-            tempo = Tempo(
-                parse_seconds(row.get("start") or "0"), float(row["bpm"]), int(row.get("beats_per_bar") or 4)
-            )
+            tempo = Tempo(parse_seconds(row.get("start") or "0"), float(row["bpm"]), int(row.get("beats_per_bar") or 4))
         except ValueError as error:
             raise TableError(f"line {line} of the tempos: {error}") from error
         if not (0 < tempo.bpm < 1000 and 1 <= tempo.beats_per_bar <= 32):

@@ -5,6 +5,7 @@ A song is on one side only, whoever moved it: songs are told apart by their titl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +28,15 @@ def find_sessions(paths: Iterable[Path]) -> list[SessionFolder]:
             raise SessionError(f"{path} is no session folder, and there is none in it")
         found += [SessionFolder.open(one) for one in inside]
     return found
+
+
+def advised_split(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
+    """Songs to leave out and songs to look at, where a corpus's own manifest beside its sessions says so."""
+    for path in paths:
+        manifest = path.parent / "manifest.json"
+        if manifest.is_file() and "songs" in (said := json.loads(manifest.read_text(encoding="utf-8"))):
+            return said["songs"]["test"], said["songs"]["valid"]
+    return [], []
 
 
 def columns_of(

@@ -65,7 +65,9 @@ def make_sessions(out: Path, splits: dict[str, list[str]], seed: int) -> None:
         if (out / "sessions" / performer.name).exists():
             continue
         rng = np.random.default_rng([seed, 1000 + index])
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=out / "sessions") as beside:
+        with tempfile.TemporaryDirectory(
+            prefix=".part-", dir=out
+        ) as beside:  # as deep as sessions/: audio is named relatively
             for split, titles in splits.items():
                 if performer.held_out and split != "test":
                     continue

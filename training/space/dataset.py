@@ -7,13 +7,16 @@ never an instrument. Sequences are never joined.
 
 from __future__ import annotations
 
+import argparse
 import csv
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from engine.errors import IctusError
 from engine.features.resample import resample
 from engine.space.band import band_of
 from engine.space.beat import SAMPLE_RATE, ClickBeats, Pulse, TempoBeats, pulses_of
@@ -172,3 +175,35 @@ def only(sequences: Iterable[Sequence], names: tuple[str, ...]) -> list[Sequence
             chosen = tuple(one.names[i] for i in rows)
             kept.append(replace(one, names=chosen, ears=one.ears[rows], places=one.places[rows]))
     return kept
+
+
+def main(arguments: Iterable[str]) -> int:
+    """`ictus space columns SESSION SONG INSTRUMENT`"""
+    parser = argparse.ArgumentParser(
+        prog="ictus space columns", description="Write what training sees of one instrument in a song, tick by tick."
+    )
+    parser.add_argument("session", type=Path)
+    parser.add_argument("song", help="NN-Title, or its title")
+    parser.add_argument("instrument")
+    parser.add_argument("--out", "-o", type=Path, default=Path("columns.csv"), help="(%(default)s)")
+    parser.add_argument("--rate", type=float, default=RATE_HZ, help="ticks a second, 10 to 100 (%(default)s)")
+    for column in ("time", "beats", "bars", "sections"):
+        parser.add_argument(f"--no-{column}", action="store_false", dest=f"include_{column}", help="leave them out")
+    chosen = parser.parse_args(list(arguments))
+    try:
+        session = SessionFolder.open(chosen.session)
+        takes = [take for take in session.takes if chosen.song in (take.song, take.song.partition("-")[2])]
+        if not takes:
+            raise ValueError(
+                f"{chosen.session} has no song {chosen.song!r}; it has {', '.join(session.songs) or 'none'}"
+            )
+        sequence = sequence_of(takes[-1], chosen.rate)
+        if sequence is None:
+            raise ValueError(f"nothing was moved in {takes[-1].song}")
+        included = {name: value for name, value in vars(chosen).items() if name.startswith("include_")}
+        write_table(table_of(sequence, chosen.instrument, **included), chosen.out)
+    except (ValueError, IctusError, OSError) as error:
+        print(f"ictus space columns: {error}", file=sys.stderr)
+        return 1
+    print(chosen.out)
+    return 0

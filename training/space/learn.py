@@ -16,7 +16,7 @@ from engine.space.model import read_space_card
 from training.export_space import export_run
 from training.exporting import ParityError
 from training.space import comparing
-from training.space.columns import columns_of, find_sessions, split_songs, write_columns
+from training.space.columns import advised_split, columns_of, find_sessions, split_songs, write_columns
 from training.space.dataset import RATE_HZ, only
 from training.space.dataset import Sequence as Columns
 from training.train_space import Knobs, train
@@ -95,11 +95,14 @@ def _train(chosen: argparse.Namespace) -> None:
         every = only(every, tuple(chosen.instruments.split(",")))
     if not every:
         raise ValueError("nothing was moved in these sessions; record positions first")
-    rounds = [(chosen.out, chosen.leave_out)]
+    leave_out, valid = chosen.leave_out, chosen.valid
+    if not (leave_out or valid or chosen.leave_one_out):
+        leave_out, valid = advised_split(chosen.sessions)
+    rounds = [(chosen.out, leave_out)]
     if chosen.leave_one_out:
         rounds = [(chosen.out / title, [title]) for title in sorted({one.title for one in every})]
     for out, leave_out in rounds:
-        splits = split_songs(every, leave_out, chosen.valid)
+        splits = split_songs(every, leave_out, valid)
         write_columns(out / "columns", sessions, splits)
         knobs = _knobs(chosen, splits["train"])
         train(out / "columns", out, knobs)
