@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
@@ -33,6 +34,7 @@ from engine.bridge import BridgeError, SessionInfo
 from engine.events import Event, Feature, Level
 
 _STATUS = next(route for route in ROUTES if route.kind == "status")
+_STATUS_AT_ONCE = 8  # numbers in a tick, of which there are 20 a second
 _NOT_IN_ADDRESSES = str.maketrans({character: "_" for character in " #*,/?[]{}"})  # OSC 1.0
 
 
@@ -98,6 +100,8 @@ class _Line:
 class OscBridge:
     """targets: tables of OscTarget's fields, or "HOST:PORT"; status_hz: how often the session's numbers are sent."""
 
+    is_urgent = True
+
     def __init__(
         self, targets: Sequence[OscTarget | Mapping[str, Any] | str] = (OscTarget(),), status_hz: float = 4.0
     ) -> None:
@@ -107,6 +111,7 @@ class OscBridge:
         self.n_sent = self.n_lost = 0  # handed to the network; refused by it
         self._status_seconds = 1 / status_hz
         self._next_status_seconds = 0.0
+        self._status: deque[tuple[str, float]] = deque()  # not sent yet
         self._lines: list[_Line] = []
 
     def open(self, session: SessionInfo) -> None:
@@ -134,7 +139,9 @@ class OscBridge:
                     self._send(line, ROUTE_OF[type(event)], event)
         if now >= self._next_status_seconds:
             self._next_status_seconds = now + self._status_seconds
-            self._send_status()
+            self._send_status(len(self._status))
+            self._status.extend(self._session.status().items())
+        self._send_status(_STATUS_AT_ONCE)
 
     def close(self) -> None:
         for line in self._lines:
@@ -163,13 +170,13 @@ class OscBridge:
             datagram = message.dgram
         self._put(line, _bundle(message, time.time() - late) if line.target.bundle else datagram)
 
-    def _send_status(self) -> None:
+    def _send_status(self, n_most: int) -> None:
+        """So many of the numbers that wait; all at once they would keep a note waiting."""
         lines = [line for line in self._lines if _STATUS.kind in line.target.events]
-        if not lines:
-            return
-        for name, value in self._session.status().items():
+        for _ in range(min(n_most, len(self._status))):
+            name_and_value = self._status.popleft()
             for line in lines:
-                message = build(line.target.address, _STATUS, SESSION, [name, value])
+                message = build(line.target.address, _STATUS, SESSION, name_and_value)
                 self._put(line, _bundle(message, time.time()) if line.target.bundle else message.dgram)
 
     def _put(self, line: _Line, datagram: bytes) -> None:

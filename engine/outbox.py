@@ -8,6 +8,7 @@ missed was the end of a note.
 from __future__ import annotations
 
 import queue
+from typing import Any
 
 from engine.events import PERIODIC, AllNotesOff, Event
 
@@ -15,7 +16,8 @@ from engine.events import PERIODIC, AllNotesOff, Event
 class Outbox:
     def __init__(self, sources: tuple[str, ...], capacity: int = 4096, patient: bool = False) -> None:
         """`patient`: wait for room rather than lose anything (a file read as fast as the machine can)."""
-        self._queue: queue.Queue[Event] = queue.Queue(capacity if patient else 0)
+        # A SimpleQueue is C: neither side ever waits for a lock that the other holds in the middle of Python
+        self._queue: Any = queue.Queue(capacity) if patient else queue.SimpleQueue()
         self._sources, self._capacity, self._patient = sources, capacity, patient
         self._lossy = False
         self.n_dropped = 0

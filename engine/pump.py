@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from engine.clock import SampleClock
 from engine.events import NoteOn, Strike
 from engine.ledger import Window
 from engine.outbox import Outbox
+from engine.realtime import BRIDGE_PRIORITY, urgent
 
 _TICK_SECONDS = 0.05
 _QUIET_SECONDS = 10.0  # an error of one kind is told once in so long; all are counted
@@ -32,6 +34,15 @@ class Pump(threading.Thread):
         self._since = time.monotonic()
 
     def run(self) -> None:
+        # Whoever sends as soon as something is heard takes the interpreter from the worker: he must not be kept from
+        # giving it back, nor from sending, by whatever else this machine is busy with.
+        in_a_hurry = self._clock is not None and getattr(self._bridge, "is_urgent", False)
+        with urgent(BRIDGE_PRIORITY) if in_a_hurry else nullcontext():
+            self._carry()
+        self._guard(self._bridge.close)
+
+    def _carry(self) -> None:
+        """Until told to stop, and nothing is left."""
         next_tick = time.monotonic() + _TICK_SECONDS
         while True:
             event = self.outbox.get(max(0.0, next_tick - time.monotonic()))
@@ -47,7 +58,6 @@ class Pump(threading.Thread):
                 next_tick = time.monotonic() + _TICK_SECONDS
             if event is None and self._stopping.is_set():
                 break
-        self._guard(self._bridge.close)
 
     def finish(self, timeout_seconds: float) -> bool:
         """Send what is left, close the bridge, end. False: the bridge hangs, and was left to itself."""

@@ -10,6 +10,8 @@ import gc
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from llvmlite import ir
@@ -17,7 +19,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 _SWITCH_SECONDS = 1e-4
-_FIFO_PRIORITY = 40  # below JACK's (60 to 80) and the driver's, above everything else
+WORKER_PRIORITY = 40  # below JACK's (60 to 80) and the driver's, above everything else
+BRIDGE_PRIORITY = 39
 _RESET_ON_FORK = getattr(os, "SCHED_RESET_ON_FORK", 0)  # Linux
 _IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 _FLUSH_BITS = 0x8040 if _IS_X86 else 1 << 24  # MXCSR: FTZ and DAZ; FPCR: FZ
@@ -45,7 +48,7 @@ class Calm:
             gc.disable()
             sys.setswitchinterval(_SWITCH_SECONDS)
             granted += ["quiet collector", "fast switch"]
-            self._policy = _take_priority()
+            self._policy = _take_priority(WORKER_PRIORITY)
             if self._policy is not None:
                 granted.append("real-time priority")
         self.granted = tuple(granted)
@@ -64,7 +67,18 @@ class Calm:
                 gc.enable()
 
 
-def _take_priority() -> tuple[int, os.sched_param] | None:
+@contextmanager
+def urgent(priority: int) -> Iterator[bool]:
+    """Real-time priority for the calling thread meanwhile; whether it was granted."""
+    before = _take_priority(priority)
+    try:
+        yield before is not None
+    finally:
+        if before is not None:
+            os.sched_setscheduler(0, *before)
+
+
+def _take_priority(priority: int) -> tuple[int, os.sched_param] | None:
     """SCHED_FIFO for the calling thread, where there is such a thing and it is permitted; the policy it had before.
 
     Not for the processes it starts: two in a hurry would starve each other.
@@ -73,7 +87,7 @@ def _take_priority() -> tuple[int, os.sched_param] | None:
         return None
     before = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | _RESET_ON_FORK, os.sched_param(_FIFO_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO | _RESET_ON_FORK, os.sched_param(priority))
     except OSError:
         return None
     return before

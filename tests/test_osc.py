@@ -210,6 +210,21 @@ def test_status_comes_a_few_times_a_second(ear, opened, monkeypatch):
     assert len(ear.messages()) == 8 * len(STATUS)
 
 
+def test_a_long_status_is_told_little_by_little_and_whole_before_the_next(ear, opened, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    numbers = {f"number_{k}": float(k) for k in range(30)}
+    bridge = opened({"port": ear.port}, session=replace(WITHOUT_CLOCK, status=lambda: numbers), status_hz=4.0)
+    at_once = []
+    for _ in range(10):  # two rounds
+        bridge.tick()
+        at_once.append(ear.messages())
+        now[0] += 0.05
+    told = [name for messages in at_once for _, name, _ in messages]
+    assert told == [*numbers, *numbers]
+    assert max(map(len, at_once)) <= 8
+
+
 def test_a_bundle_carries_the_instant_it_sounded(ear, opened, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1_700_000_000.5)
     opened({"port": ear.port, "bundle": True}).send(ONE_OF_EACH["note"])
