@@ -213,7 +213,7 @@ def _by_hand(performer: Performer, wanted: np.ndarray, rng: np.random.Generator)
     """[S, T, 2]: two equal low-passes (a hand has mass), slow drift, and a tremor of some 8 Hz."""
     steps = rng.normal(0.0, 1.0, wanted.shape)
     moved = _smooth(_smooth(wanted, performer.hand_seconds, 1), performer.hand_seconds, 1)
-    drift = _smooth(steps, 2.0, 1, from_first=False)
+    drift = _smooth(_smooth(steps, 2.0, 1, from_first=False), 0.5, 1, from_first=False)
     drift *= performer.drift / (drift.std() + 1e-9)
     quick = rng.normal(0.0, 1.0, wanted.shape)
     tremor = _smooth(quick, 0.012, 1, from_first=False) - _smooth(quick, 0.03, 1, from_first=False)
