@@ -126,8 +126,8 @@ class TempoBeats:
         frame, tracker = self._front_end.process(self._hop)[0], self._tracker
         tracker.hear(RANGE_DB * float(rise(frame, self._before, PULSE_FLOOR)))
         self._before[:] = frame
-        count = tracker.n_beats + tracker.phase
-        known = tracker.confidence > LEAST_CONFIDENCE
+        count = float(tracker.n_beats + tracker.phase)
+        known = bool(tracker.confidence > LEAST_CONFIDENCE)
         pulse = Pulse(known, count, count % self._beats_per_bar, self._beats_per_bar)
         self._pulses.append((self._n_hops * len(self._hop), pulse))
 

@@ -79,7 +79,7 @@ class Desk:
 
     def aim(self, heard: Heard, proposed: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` [n, 3] with where each source is wanted, `proposed` [n, 3] being what the model wants."""
-        self._mix += np.clip(self._mix_goal - self._mix, -self._fade, self._fade)
+        self._mix += np.minimum(self._fade, np.maximum(-self._fade, self._mix_goal - self._mix))
         self._gestures.propose(heard, self._gestured)
         if self._fading_out.any():
             for source in np.flatnonzero(self._fading_out & (self._mix[:, 0] == 0.0)):

@@ -10,6 +10,7 @@ sides reach round the listener. Places change seldom and only for a reason: limi
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from engine.space.ear import BRIGHTNESS, LEVEL
 from engine.space.proposer import Heard
@@ -51,24 +52,13 @@ class RulePanner:
         self._azimuths[:] = self._goals
 
     def propose(self, heard: Heard, out: np.ndarray) -> None:
-        level, dt = heard.ears[:, LEVEL], 1.0 / self._rate_hz
-        playing = level > PRESENT_LEVEL
-        self._silent_seconds = np.where(playing, 0.0, self._silent_seconds + dt)
-        share = level * dt * playing
-        self._weight += share
-        gain = share / np.maximum(1e-9, np.minimum(self._weight, SPECTRUM_SECONDS))
-        self._brightness += gain * (heard.ears[:, BRIGHTNESS] - self._brightness)
         self._n_ticks += 1
-        self._usual += dt / min(USUAL_SECONDS, self._n_ticks * dt) * (level - self._usual)
+        _follow(
+            heard.ears, self._n_ticks / self._rate_hz, 1.0 / self._rate_hz, self._brightness, self._weight, self._usual,
+            self._silent_seconds, self._azimuths, self._goals, self._shares, self._radius, out,
+        )  # fmt: skip
         if self._n_ticks % self._ticks_a_deal == 0:
             self._deal()
-        near = np.clip(self._shares - NEARER * np.maximum(0.0, level - self._usual) * playing, NEAREST_SHARE, 1.0)
-        most = SIDLE_DEGREES * dt
-        self._azimuths += np.clip(self._goals - self._azimuths, -most, most)
-        azimuths = np.radians(self._azimuths)
-        out[:, 0] = -near * self._radius * np.sin(azimuths)
-        out[:, 1] = near * self._radius * np.cos(azimuths)
-        out[:, 2] = 0.0
 
     def _deal(self) -> None:
         """Who goes where, from what was heard so far."""
@@ -100,3 +90,22 @@ def _settled(order: np.ndarray, brightness: np.ndarray) -> np.ndarray:
             if brightness[order[k]] > brightness[order[k + 1]] + CLEARLY:
                 order[k], order[k + 1] = order[k + 1], order[k]
     return order
+
+
+@njit(cache=True, nogil=True)
+def _follow(ears, seconds, dt, brightness, weight, usual, silent_seconds, azimuths, goals, shares, radius, out):
+    for i in range(len(ears)):
+        level = ears[i, LEVEL]
+        usual[i] += dt / min(USUAL_SECONDS, seconds) * (level - usual[i])
+        nearer = 0.0
+        if level > PRESENT_LEVEL:
+            silent_seconds[i] = 0.0
+            weight[i] += level * dt
+            brightness[i] += level * dt / min(weight[i], SPECTRUM_SECONDS) * (ears[i, BRIGHTNESS] - brightness[i])
+            nearer = NEARER * max(0.0, level - usual[i])
+        else:
+            silent_seconds[i] += dt
+        most = SIDLE_DEGREES * dt
+        azimuths[i] += min(most, max(-most, goals[i] - azimuths[i]))
+        azimuth, distance = np.radians(azimuths[i]), radius * max(NEAREST_SHARE, shares[i] - nearer)
+        out[i, 0], out[i, 1], out[i, 2] = -distance * np.sin(azimuth), distance * np.cos(azimuth), 0.0
