@@ -9,8 +9,6 @@ for a peak to pass.
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 from numba import njit
 
@@ -40,10 +38,18 @@ RESTLESS_STEP = 0.004  # by how much, relatively, that measure may move in a hop
 AFTERMATH_HOPS = 20  # after a strike, not counted in it
 GAP_HOPS = 40  # a digital silence so short may be a dropout: what follows is measured against what was held before
 OLDER_HOPS, PAST_HOPS = 14, 22  # "before" begins and ends so long before the gap
+QUIETEST_PEAK = 10.0 ** (-66.0 / 20.0)  # of full scale: below this nobody hears a strike
+RECENT_SAMPLES = 320  # how far back an attack is looked for: 20 ms
 
 BLOCK_SAMPLES = 8  # to which the attack is located
 LEAST_BLOCKS_BEFORE = 4
 TREBLE_RAISED = np.float32(0.9)  # x[n] - 0.9 x[n - 1]: hits stand out from what sounds on
+
+PEAK, BEFORE_GAP, NOTHING = range(3)  # levels of every band: its recent peak, what it held before a gap, silence
+_STATE = np.dtype(
+    [(name, np.int64) for name in ("hop", "since_strike", "is_ready", "gap_length", "since_gap")]  # lengths in hops
+    + [("restless_db", np.float64)]
+)
 
 _SILENT = np.float32(-DEPTH_DB / RANGE_DB)
 _LEAST_PEAK = np.float32((LEAST_PEAK_DB + OFFSET_DB) / RANGE_DB)
@@ -51,68 +57,98 @@ _PEAK_FALL = np.float32(PEAK_FALL_DB * HOP_SECONDS / RANGE_DB)  # a hop
 
 
 class StrikeDetector:
-    """Hears one frame of STRIKE_FEATURES at a time."""
+    """Hears one frame of STRIKE_FEATURES at a time. `recent` [RECENT_SAMPLES]: the newest samples, the newest last."""
 
     def __init__(self) -> None:
         n_bands = STRIKE_FEATURES.n_bands
         weights = np.exp(TREBLE_WEIGHT * np.linspace(-0.5, 0.5, n_bands))
         self._weights = (weights / weights.sum()).astype(np.float32)
-        self._peaks = np.zeros(n_bands, np.float32)
+        self._levels = np.zeros((3, n_bands), np.float32)  # rows PEAK, BEFORE_GAP, NOTHING
+        self._levels[NOTHING] = _SILENT
         self._past = np.zeros((PAST_HOPS, n_bands), np.float32)  # levels below the peak; row hop % rows
-        self._held_before_gap, self._nothing = np.zeros((2, n_bands), np.float32)
-        self._nothing[:] = _SILENT
+        self._rises = np.zeros(SMOOTH_HOPS)  # dB, the newest last
+        self._state = np.zeros(1, _STATE)
+        self.recent = np.zeros(RECENT_SAMPLES, np.float32)
         self.reset()
-        self.process(self._peaks, False, 1.0, 0.0)  # compiles
-        _held(self._past, 0, self._held_before_gap)
+        self.process(np.zeros(STRIKE_FEATURES.hop_samples, np.float32), self._levels[NOTHING], 1.0, 0.0)  # compiles
         self.reset()
 
     def reset(self) -> None:
         """Back to the start: silence before it, and ready."""
-        self._peaks[:] = _LEAST_PEAK
-        self._past[:] = self._held_before_gap[:] = _SILENT
-        self._rises = deque([0.0] * SMOOTH_HOPS, SMOOTH_HOPS)
-        self._hop = 0
-        self._since_strike = 1 << 30  # hops
-        self._is_ready = True
-        self._restless_db = LEAST_RESTLESS_DB
-        self._gap_length = 0  # hops of digital silence up to now
-        self._since_gap = 1 << 30  # hops since a short one ended
+        self._levels[PEAK] = _LEAST_PEAK
+        self._past[:] = self._levels[BEFORE_GAP] = _SILENT
+        self._rises[:] = self.recent[:] = 0.0
+        self._state[0] = np.zeros(1, _STATE)[0]
+        self._state["since_strike"] = self._state["since_gap"] = 1 << 30
+        self._state["is_ready"], self._state["restless_db"] = 1, LEAST_RESTLESS_DB
 
-    def process(self, levels: np.ndarray, is_gap: bool, caution: float, refractory_hops: float) -> float:
+    def process(self, samples: np.ndarray, levels: np.ndarray, caution: float, refractory_hops: float) -> float:
         """0.0, or how sure it is that something was struck (0.5 to 1).
 
-        `levels`: [n_bands] of one frame. `is_gap`: the hop was digital silence. `caution`: how many times the usual
-        evidence it takes. `refractory_hops`: the least distance from the strike before.
+        `samples`: the hop. `levels`: [n_bands] of its frame. `caution`: how many times the usual evidence it takes.
+        `refractory_hops`: the least distance from the strike before.
         """
-        self._watch_gaps(is_gap)
-        least = self._held_before_gap if self._since_gap < WINDOW_HOPS else self._nothing
-        rise_db = RANGE_DB * _rise(levels, self._hop, self._weights, least, self._peaks, self._past)
-        self._rises.append(rise_db)
-        evidence_db = max(rise_db, sum(self._rises) / SMOOTH_HOPS / SMOOTH_SHARE)
-        threshold_db = caution * max(THRESHOLD_DB, RESTLESS * self._restless_db)
-        self._hop += 1
-        self._since_strike += 1
-        if evidence_db < REARM_SHARE * threshold_db:
-            self._is_ready = True
-        if self._since_strike > AFTERMATH_HOPS:
-            # Rises SELDOM as often as it falls, and by so much more: it settles where the rise is above it SELDOM.
-            step = 1.0 - SELDOM if rise_db > self._restless_db else -SELDOM
-            self._restless_db = max(LEAST_RESTLESS_DB, self._restless_db * (1.0 + RESTLESS_STEP * step))
-        if not (self._is_ready and self._since_strike >= refractory_hops and evidence_db > threshold_db):
-            return 0.0
-        self._is_ready, self._since_strike = False, 0
-        return 1.0 - 0.5 * threshold_db / evidence_db
+        return _hear(
+            samples, levels, caution, refractory_hops, self._weights, self._levels, self._past, self._rises,
+            self.recent, self._state,
+        )  # fmt: skip
 
-    def _watch_gaps(self, is_gap: bool) -> None:
-        self._since_gap += 1
-        if is_gap:
-            if self._gap_length == 0:
-                _held(self._past, self._hop, self._held_before_gap)
-            self._gap_length += 1
-        elif self._gap_length:
-            if self._gap_length <= GAP_HOPS:
-                self._since_gap = 0
-            self._gap_length = 0
+
+@njit(cache=True, nogil=True)
+def _hear(samples, levels, caution, refractory_hops, weights, kept, past, rises, recent, states):
+    state = states[0]
+    peak = _remember(samples, recent)
+    _watch_gaps(samples, past, kept[BEFORE_GAP], state)
+    least = kept[BEFORE_GAP] if state.since_gap < WINDOW_HOPS else kept[NOTHING]
+    rise_db = RANGE_DB * np.float64(_rise(levels, state.hop, weights, least, kept[PEAK], past))
+    smooth_db = 0.0
+    for i in range(SMOOTH_HOPS - 1):
+        rises[i] = rises[i + 1]
+        smooth_db += rises[i]
+    rises[SMOOTH_HOPS - 1] = rise_db
+    evidence_db = max(rise_db, (smooth_db + rise_db) / SMOOTH_HOPS / SMOOTH_SHARE)
+    threshold_db = caution * max(THRESHOLD_DB, RESTLESS * state.restless_db)
+    if peak <= QUIETEST_PEAK:
+        threshold_db = np.inf
+    state.hop += 1
+    state.since_strike += 1
+    if evidence_db < REARM_SHARE * threshold_db:
+        state.is_ready = 1
+    if state.since_strike > AFTERMATH_HOPS:
+        # Rises SELDOM as often as it falls, and by so much more: it settles where the rise is above it SELDOM.
+        step = 1.0 - SELDOM if rise_db > state.restless_db else -SELDOM
+        state.restless_db = max(LEAST_RESTLESS_DB, state.restless_db * (1.0 + RESTLESS_STEP * step))
+    if not (state.is_ready and state.since_strike >= refractory_hops and evidence_db > threshold_db):
+        return 0.0
+    state.is_ready, state.since_strike = 0, 0
+    return 1.0 - 0.5 * threshold_db / evidence_db
+
+
+@njit(cache=True, nogil=True)
+def _remember(samples, recent):
+    """Push the hop into `recent`; its highest peak."""
+    n_kept = len(recent) - len(samples)
+    peak = np.float32(0.0)
+    for i in range(n_kept):
+        recent[i] = recent[i + len(samples)]
+        peak = max(peak, abs(recent[i]))
+    for i in range(len(samples)):
+        recent[n_kept + i] = samples[i]
+        peak = max(peak, abs(samples[i]))
+    return peak
+
+
+@njit(cache=True, nogil=True)
+def _watch_gaps(samples, past, before_gap, state):
+    state.since_gap += 1
+    if not samples.any():
+        if state.gap_length == 0:
+            _held(past, state.hop, before_gap)
+        state.gap_length += 1
+    elif state.gap_length:
+        if state.gap_length <= GAP_HOPS:
+            state.since_gap = 0
+        state.gap_length = 0
 
 
 @njit(cache=True, nogil=True)

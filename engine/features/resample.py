@@ -17,6 +17,8 @@ from math import gcd
 import numpy as np
 from numba import njit
 
+from engine.features.fft import REORDER
+
 ZERO_CROSSINGS = 16  # a side
 KAISER_BETA = 7.857  # 80 dB
 CUTOFF = 0.95  # -6 dB point, of the slower Nyquist frequency: flat to 0.79, silent from 1.11
@@ -105,17 +107,14 @@ def phase_weights(up: int, down: int) -> np.ndarray:
     return weights
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+@njit(cache=True, nogil=True)
 def _convolve(heard, n_past, n_new, weights, down, place, out):  # pragma: no cover - compiled
     """Every output whose taps lie in heard[: n_past + n_new]; then keep the last `n_past`. Returns how many."""
     up, n_taps = weights.shape
     first, phase = place[0], place[1]
     n_out = 0
     while first + n_taps <= n_past + n_new:
-        total = np.float32(0.0)
-        for tap in range(n_taps):
-            total += heard[first + tap] * weights[phase, tap]
-        out[n_out] = total
+        out[n_out] = _weighed(heard[first : first + n_taps], weights[phase])
         n_out += 1
         phase += down
         first += phase // up
@@ -124,6 +123,14 @@ def _convolve(heard, n_past, n_new, weights, down, place, out):  # pragma: no co
     for i in range(n_past):
         heard[i] = heard[i + n_new]
     return n_out
+
+
+@njit(cache=True, nogil=True, fastmath=REORDER)
+def _weighed(samples, weights):  # pragma: no cover - compiled
+    total = np.float32(0.0)
+    for tap in range(len(weights)):
+        total += samples[tap] * weights[tap]
+    return total
 
 
 def resample(samples: np.ndarray, in_rate: int, out_rate: int) -> np.ndarray:

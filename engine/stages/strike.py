@@ -12,9 +12,7 @@ from engine.spec import StreamSpec
 from engine.stage import Frame
 
 CAUTION_RATIO = 16.0  # between the evidence asked for at threshold 1 and at 0; at 0.5 it is what was tuned
-QUIETEST_PEAK = 10.0 ** (-66.0 / 20.0)  # of full scale: below this nobody hears a strike
 FAINTEST_DB = -60.0  # the peak of an attack whose strength is 0; at full scale it is 1
-RECENT_SAMPLES = 320  # how far back an attack is looked for: 20 ms
 
 
 class StrikeStage:
@@ -41,24 +39,21 @@ class StrikeStage:
         self._source = stream.source
         self._hops_per_ms = stream.sample_rate / 1000 / self.hop_samples
         self._detector = StrikeDetector()
-        self._recent = np.zeros(RECENT_SAMPLES, np.float32)
-        samples_since_attack(self._recent)  # compiles
+        samples_since_attack(self._detector.recent)  # compiles
         self.reset()
 
     def reset(self) -> None:
         self._detector.reset()
-        self._recent[:] = 0.0
 
     def process(self, frame: Frame) -> None:
-        self._recent[: -self.hop_samples] = self._recent[self.hop_samples :]
-        self._recent[-self.hop_samples :] = frame.samples
-        caution = CAUTION_RATIO ** (self.threshold - 0.5) if _peak(self._recent) > QUIETEST_PEAK else math.inf
-        is_gap = not frame.samples.any()
-        confidence = self._detector.process(frame.features[0], is_gap, caution, self.refractory_ms * self._hops_per_ms)
+        caution = CAUTION_RATIO ** (self.threshold - 0.5)
+        refractory_hops = self.refractory_ms * self._hops_per_ms
+        confidence = self._detector.process(frame.samples, frame.features[0], caution, refractory_hops)
         if not confidence:
             return
-        n_attack = samples_since_attack(self._recent)
-        strength = 1.0 - 20.0 * math.log10(_peak(self._recent[-n_attack:]) + 1e-9) / FAINTEST_DB
+        recent = self._detector.recent
+        n_attack = samples_since_attack(recent)
+        strength = 1.0 - 20.0 * math.log10(float(np.abs(recent[-n_attack:]).max()) + 1e-9) / FAINTEST_DB
         frame.emit(
             Strike(
                 self._source,
@@ -70,7 +65,3 @@ class StrikeStage:
                 confidence=confidence,
             )
         )
-
-
-def _peak(samples: np.ndarray) -> float:
-    return max(float(samples.max()), -float(samples.min()))
