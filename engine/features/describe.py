@@ -63,16 +63,23 @@ def rise(now_db, before_db, floor_db):
 
 
 @njit(cache=True, nogil=True)
-def contrast(magnitude, bands, scratch, out):
+def contrast(magnitude, bands, few, out):
     """Decibels between the peaks and the valleys of each of `bands` (perceptual.contrast_bands) into `out`."""
     for band in range(bands.shape[0]):
-        first, end, n_few = bands[band]
-        out[band] = _few(magnitude[first:end], n_few, 1.0, scratch) - _few(magnitude[first:end], n_few, -1.0, scratch)
+        peak, valley = extremes(magnitude, bands[band], few)
+        out[band] = 10.0 * np.log10(max(peak, LEAST_POWER) / max(valley, LEAST_POWER))
 
 
 @njit(cache=True, nogil=True)
-def _few(values, n_few, sign, few):
-    """10 log10 of the mean of the `n_few` largest (sign 1) or smallest (-1) values, kept in order in `few`."""
+def extremes(magnitude, band, few):
+    """Mean of the largest and mean of the smallest magnitudes of a band: (first bin, one past the last, how many)."""
+    first, end, n_few = band
+    return _extreme(magnitude[first:end], n_few, 1.0, few), -_extreme(magnitude[first:end], n_few, -1.0, few)
+
+
+@njit(cache=True, nogil=True)
+def _extreme(values, n_few, sign, few):
+    """Mean of the `n_few` largest of sign * values, kept in order in `few`."""
     for i in range(n_few):
         few[i] = -np.inf
     for value in values:
@@ -86,7 +93,7 @@ def _few(values, n_few, sign, few):
     total = 0.0
     for i in range(n_few):
         total += few[i]
-    return 10.0 * np.log10(max(sign * total / n_few, LEAST_POWER))
+    return total / n_few
 
 
 @njit(cache=True, nogil=True, fastmath=REORDER)
