@@ -22,6 +22,8 @@ DEFAULT_KINDS = tuple(kind for kind in KINDS if kind not in ("level", "feature",
 class OscLogBridge:
     """path: of the text file, written anew; events: names from the OSC table."""
 
+    own_file = True
+
     def __init__(self, path: str, events: Sequence[str] = DEFAULT_KINDS) -> None:
         self.path, self.events = Path(path), tuple(events)
         check_kinds(self.events)

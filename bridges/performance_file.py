@@ -13,6 +13,8 @@ from engine.events import Event
 class PerformanceFile:
     """A bridge; subclasses say in `write` what the file holds. path: of the file."""
 
+    own_file = file_at_end = True
+
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self.performance = Performance()

@@ -49,3 +49,6 @@ class Bridge(Protocol):
     # memory: Path | None     set before `open`: a folder of its own that outlives the process, to keep in it what the
     #                         same bridge must know in another process, should this one die
     # leaves_sounding: bool   True: if the process dies, `open` and `close` in another one put things right
+    # own_file: bool          True: it writes a file at its option `path`; another process, after a crash, gets another
+    # file_at_end: bool       True: that file is whole only after `close`; after a crash the bridge is made again, told
+    #                         every event of that life once more, and closed

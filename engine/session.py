@@ -117,6 +117,10 @@ class Session:
             **{f"latency_{name}_ms": ms for name, ms in self.latency_ms().items()},
         }
 
+    def last_words(self) -> list[str]:
+        """Once it has ended: what went wrong at the very end, when nobody could be told any more."""
+        return [message for _, message in self._faults]
+
     def latency_ms(self) -> dict[str, float]:
         """Declared latency as of now, a row per step, of its slowest lane."""
         rows: dict[str, float] = {}

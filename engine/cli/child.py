@@ -1,12 +1,13 @@
 """The engine's own process: `python -m engine.cli.child`.
 
-In: one line of JSON on standard input, {"config": tables, "seconds": limit or null, "memory": folder, "heir": false};
-when standard input ends, so does the session (the parent is gone, or wants it). Out: on standard output one line of
-JSON when it listens, and one when it has ended. Whatever libraries print goes to standard error. All news on the way
-leaves by bridges.
+In: one line of JSON on standard input, {"config": tables, "seconds": limit or null, "memory": folder, "life": from 1,
+"do": what}; when standard input ends, so does the session (the parent is gone, or wants it). Out: on standard output
+one line of JSON when it listens, and one when it has ended. Whatever libraries print goes to standard error. All news
+on the way leaves by bridges.
 
-An heir makes ready and waits for a second line, {"do": "play", "seconds": limit or null}, or {"do": "silence"}: end
-what an engine that died has left sounding, and leave. No such line, no heir.
+What to do: "play"; or "stand by", make ready and wait for a second line, {"seconds": limit or null}, without which
+there is nothing to do; or "settle", finish the files of a life that ended in mid-play; or "silence", and first of all
+end what it left sounding.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> int:
     os.dup2(2, 1)  # a library that prints must not be taken for us
     try:
         request = json.loads(sys.stdin.buffer.readline())
-        if request["heir"] and hasattr(os, "SCHED_BATCH"):  # while it makes ready, it yields to all who play
+        if request["do"] != "play" and hasattr(os, "SCHED_BATCH"):  # while it makes ready, it yields to all who play
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         _tell(channel, "ended", _perform(request, channel))
         return OK
@@ -43,25 +44,27 @@ def main() -> int:
 
 def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
     from engine.build import build_chains, build_session
+    from engine.cli.lives import bridges_of
     from engine.commands import Panic
     from engine.config import Config
-    from engine.registry import BRIDGES, SOURCES, make
+    from engine.registry import SOURCES, make
 
     config = Config.from_dict(request["config"])
+    life, memory, seconds = request["life"], Path(request["memory"]), request["seconds"]
     last = _LastBridge()
     try:
-        bridges = [(entry.type, make(BRIDGES, entry.type, entry.options)) for entry in config.bridges]
-        _remember(bridges, request["memory"])
+        bridges = bridges_of(config.bridges, life, memory / f"journal-{life}")
+        _remember(bridges, memory)
+        if request["do"] in ("settle", "silence"):
+            _settle(config, bridges, life, memory, request["do"] == "silence")
+            return {}
         chains = build_chains(config)
         source = make(SOURCES, config.audio.type, config.audio.options)
-        seconds = request["seconds"]
-        if request["heir"]:
-            order = _stand_by()
-            if order["do"] == "silence":
-                _silence(bridges, config)
-            if order["do"] != "play":
+        if request["do"] == "stand by":
+            line = _stand_by()
+            if not line:
                 return {}
-            seconds = order["seconds"]
+            seconds = json.loads(line)["seconds"]
         session = build_session(config, source, [*bridges, ("parent", last)], chains)
     except ValueError as error:  # an option out of its range; stages and bridges say which
         raise CliError(str(error)) from error
@@ -82,37 +85,42 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
         limit = threading.Timer(seconds, session.stop)
         limit.daemon = True
         limit.start()
-    if request["heir"]:
+    if life > 1:
         session.command(Panic())  # whatever our listeners still believe to be sounding is over
     session.run()
-    return {"status": session.status(), "warning": getattr(session.source, "warning", "")}
+    return {
+        "status": session.status(),
+        "warning": getattr(session.source, "warning", ""),
+        "faults": session.last_words(),
+    }
 
 
-def _remember(bridges: list[tuple[str, Any]], memory: str) -> None:
+def _remember(bridges: list[tuple[str, Any]], memory: Path) -> None:
     """To each bridge that wants one, a folder of its own that the next process will give to its like."""
     for number, (name, bridge) in enumerate(bridges):
         if hasattr(bridge, "memory"):
-            bridge.memory = Path(memory) / f"{number}-{name}"
+            bridge.memory = memory / f"{number}-{name}"
             bridge.memory.mkdir(exist_ok=True)
 
 
-def _stand_by() -> dict[str, Any]:
-    """The order, when it comes; nobody is kept waiting by an heir meanwhile."""
+def _stand_by() -> bytes:
+    """The order to play, when it comes; nobody is kept waiting meanwhile by what made ready here."""
     if hasattr(os, "SCHED_BATCH"):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    line = sys.stdin.buffer.readline()
-    return json.loads(line) if line else {"do": "nothing"}
+    return sys.stdin.buffer.readline()
 
 
-def _silence(bridges: list[tuple[str, Any]], config: Config) -> None:
-    """Open and close those bridges that must not be left as they were."""
+def _settle(config: Config, bridges: list[tuple[str, Any]], life: int, memory: Path, silence: bool) -> None:
+    """Do what that life would have done at its end."""
     from engine.bridge import SessionInfo
+    from engine.cli.lives import finish_files
 
     sources = tuple(entry.name for entry in config.sources)
-    for _, bridge in bridges:
+    for _, bridge in bridges if silence else ():
         if getattr(bridge, "leaves_sounding", False):
             bridge.open(SessionInfo(sources, 48_000, None, lambda command: False, dict))
             bridge.close()
+    finish_files(config.bridges, life, memory / f"journal-{life}")
 
 
 class _LastBridge:

@@ -2,7 +2,7 @@
 
 While a device plays, an heir stands by: a second process that has loaded and compiled everything and waits for a word.
 What does not play on by itself (a file, the demo) is not taken up again: there an heir is called only to end the notes
-that were left sounding.
+that were left sounding, and to finish the files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class Keeper:
     def __init__(self, tables: dict[str, Any], seconds: float | None) -> None:
         self._tables, self._seconds = tables, seconds
         self._memory = tempfile.mkdtemp(prefix="ictus-")
+        self._life = 1
         self._engine: EngineProcess | None = EngineProcess(tables, seconds, self._memory)
+        self._unsettled: list[int] = []  # lives whose files are not finished yet
+        self._settlers: list[EngineProcess] = []  # at work on that
         self._heir: EngineProcess | None = None
         self._until: float | None = None  # monotonic seconds
         self._heir_due = self._retry_at = float("inf")
@@ -46,6 +49,7 @@ class Keeper:
                 self._succeed()
             return None
         if self._heir is None and now >= self._heir_due:
+            self._settle("settle")
             self._heir = self._new_heir()
         try:
             news = self._engine.poll(timeout_seconds)
@@ -84,9 +88,9 @@ class Keeper:
         self._deaths = [at for at in self._deaths if now - at < DEATHS_SECONDS] + [now]
         if not self._listened:
             self._give_up(error)
+        self._unsettled.append(self._life)
         if self._stopping or not self._endless or len(self._deaths) > MOST_DEATHS:
-            heir = self._heir or self._new_heir()
-            heir.silence()
+            self._settle("silence")
             self._give_up(error)
         self._succeed()
         return {"state": "died", "message": f"{error}; another takes over"}
@@ -95,6 +99,7 @@ class Keeper:
         """An heir could not start: its device is away too, or so. Again in a while."""
         if not self._listened:
             self._give_up(error)
+        self._life -= 1  # it was none
         self._engine, self._retry_at = None, time.monotonic() + RETRY_SECONDS
         is_told, self._trouble = str(error) == self._trouble, str(error)
         return None if is_told else {"state": "died", "message": f"the engine cannot start: {error}; it is tried again"}
@@ -102,10 +107,16 @@ class Keeper:
     def _succeed(self) -> None:
         self._engine = self._heir or self._new_heir()
         self._heir, self._heir_due = None, float("inf")
+        self._life += 1
         self._engine.play(None if self._until is None else max(0.0, self._until - time.monotonic()))
 
     def _new_heir(self) -> EngineProcess:
-        return EngineProcess(self._tables, None, self._memory, heir=True)
+        return EngineProcess(self._tables, None, self._memory, self._life + 1, "stand by")
+
+    def _settle(self, do: str) -> None:
+        for life in self._unsettled:
+            self._settlers.append(EngineProcess(self._tables, None, self._memory, life, do))
+        self._unsettled.clear()
 
     def _give_up(self, error: CliError) -> None:
         self._clear_up()
@@ -115,5 +126,9 @@ class Keeper:
         if self._heir is not None:
             self._heir.discard()
             self._heir = None
+        self._settle("settle")
+        for settler in self._settlers:
+            settler.wait()
+        self._settlers.clear()
         self._heir_due = float("inf")
         shutil.rmtree(self._memory, ignore_errors=True)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,11 @@ class EngineProcess:
     """`python -m engine.cli.child` with `tables`, the configuration.
 
     `memory`: a folder in which its bridges keep what an heir would need to know; None: of its own, until it has ended.
-    `heir`: it makes ready and then waits for `play` or `silence`.
+    `life`: from 1, of a performance that several processes have played; `do`: see child.py.
     """
 
     def __init__(
-        self, tables: dict[str, Any], seconds: float | None, memory: str | None = None, heir: bool = False
+        self, tables: dict[str, Any], seconds: float | None, memory: str | None = None, life: int = 1, do: str = "play"
     ) -> None:
         self._own_memory = None if memory else tempfile.mkdtemp(prefix="ictus-")
         log, self._log_path = tempfile.mkstemp(prefix="ictus-engine-", suffix=".log")
@@ -42,16 +43,11 @@ class EngineProcess:
         os.close(log)
         self._news: queue.Queue[dict[str, Any]] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        self._write(config=tables, seconds=seconds, memory=memory or self._own_memory, heir=heir)
+        self._write(config=tables, seconds=seconds, memory=memory or self._own_memory, life=life, do=do)
 
     def play(self, seconds: float | None) -> None:
-        """To an heir: listen, for so long."""
-        self._write(do="play", seconds=seconds)
-
-    def silence(self) -> None:
-        """To an heir: end what its predecessor left sounding, and leave."""
-        self._write(do="silence")
-        self._clear_up()
+        """To one that stands by: listen, for so long."""
+        self._write(seconds=seconds)
 
     @property
     def pid(self) -> int:
@@ -88,6 +84,10 @@ class EngineProcess:
         except OSError:
             pass
 
+    def wait(self) -> None:
+        """Until it has done what it was started for."""
+        self._clear_up()
+
     def discard(self) -> None:
         """For an heir that nobody needs."""
         self._process.kill()
@@ -110,8 +110,9 @@ class EngineProcess:
             pass  # it has died, or was told to end; `poll` says so
 
     def _read(self) -> None:
-        for line in self._process.stdout:
-            self._news.put(json.loads(line))
+        with suppress(ValueError):  # a line that its death cut short
+            for line in self._process.stdout:
+                self._news.put(json.loads(line))
         self._news.put({"state": "died"})
 
     def _clear_up(self) -> None:

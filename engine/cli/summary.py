@@ -37,6 +37,5 @@ def summary(scene: Scene, ended: dict[str, Any]) -> str:
     if scene.n_deaths:
         times = "once" if scene.n_deaths == 1 else f"{scene.n_deaths} times"
         lines.append(f"The engine's process died {times}, and another took over.")
-    if ended["warning"]:
-        lines.append(ended["warning"])
+    lines += filter(None, [ended["warning"], *ended["faults"]])
     return "\n".join(lines)
