@@ -18,11 +18,16 @@ def mel_filterbank(sample_rate: int, window_samples: int, n_mels: int = N_MELS) 
 
     The scale is linear below 1 kHz and logarithmic above (Slaney, Auditory Toolbox, 1998).
     """
-    edges_hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(sample_rate / 2), n_mels + 2))
+    edges_hz = _mel_edges(sample_rate, n_mels)
     bins_hz = np.fft.rfftfreq(window_samples, 1 / sample_rate)
     below, centre, above = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising, falling = (bins_hz - below) / (centre - below), (above - bins_hz) / (above - centre)
     return np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (above - below)
+
+
+def mel_centres(sample_rate: int, n_mels: int = N_MELS) -> np.ndarray:
+    """Hz of the middle of each band of mel_filterbank: [n_mels]."""
+    return _mel_edges(sample_rate, n_mels)[1:-1]
 
 
 def cepstral_matrix(n_cepstra: int, n_mels: int = N_MELS) -> np.ndarray:
@@ -74,6 +79,10 @@ def contrast_bands(sample_rate: int, window_samples: int) -> np.ndarray:
         first, end = inside[0] - (band > 0), len(bins_hz) if is_last else inside[-1] + 1
         bands[band] = first, end if is_last else end - 1, max(1, round(CONTRAST_SHARE * (end - first)))
     return bands
+
+
+def _mel_edges(sample_rate: int, n_mels: int) -> np.ndarray:
+    return _mel_to_hz(np.linspace(0.0, _hz_to_mel(sample_rate / 2), n_mels + 2))
 
 
 def _hz_to_mel(hz: float) -> float:
