@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from engine.decode.notes import NoteDecoderOptions
 
 QUICKEST_FRAMES = 5  # between two changes
+NOW, NEXT, CHANGED, IS_DOWN = range(4)  # the frame being heard, the next to be judged, that of the last change
 
 
 class PedalChange(NamedTuple):
@@ -27,33 +29,53 @@ class PedalDecoder:
 
     def __init__(self, options: Sequence[NoteDecoderOptions], look_ahead_frames: Sequence[int], row: int) -> None:
         self.options, self._look_ahead_frames, self.row = tuple(options), tuple(look_ahead_frames), row
-        self._past = np.zeros((max(look_ahead_frames) + 2, len(look_ahead_frames)), np.float32)
+        n_kept = max(look_ahead_frames) + 2
+        self._past = np.zeros((n_kept, len(look_ahead_frames)), np.float32)
+        self._state = np.zeros(4, np.int64)  # NOW, NEXT, CHANGED, IS_DOWN
+        self._changed_at = np.zeros(n_kept, np.int64)
         self.reset()
+
+    @property
+    def is_down(self) -> bool:
+        return bool(self._state[IS_DOWN])
 
     def reset(self, first_frame: int = 0) -> None:
         """Up; the next frame heard is `first_frame`."""
         self._past[...] = 0
-        self._frame = self._next = first_frame
-        self._changed_frame = first_frame - QUICKEST_FRAMES
-        self.is_down = False
+        self._state[:] = first_frame, first_frame, first_frame - QUICKEST_FRAMES, 0
 
     def process(self, pedal: np.ndarray) -> list[PedalChange]:
         """`pedal`: [n_rows] float32, 0 to 1."""
-        self._past[self._frame % len(self._past)] = pedal
-        look_ahead, options, changes = self._look_ahead_frames[self.row], self.options[self.row], []
-        for t in range(self._next, self._frame - look_ahead + 1):
-            self._next = t + 1
-            activation = self._past[(t + look_ahead) % len(self._past), self.row]
-            is_down = activation >= options.pedal_off if self.is_down else options.pedal_on <= activation
-            is_down &= options.pedal_on < 1.0
-            if is_down != self.is_down and t - self._changed_frame >= QUICKEST_FRAMES:
-                self.is_down, self._changed_frame = bool(is_down), t
-                changes.append(PedalChange(self.is_down, t + 0.5))
-        self._frame += 1
-        return changes
+        options = self.options[self.row]
+        n_changes = _step(
+            pedal, self._past, self.row, self._look_ahead_frames[self.row], float(options.pedal_on),
+            float(options.pedal_off), self._state, self._changed_at,
+        )  # fmt: skip
+        if not n_changes:
+            return []
+        first_is_down = self.is_down ^ (n_changes % 2 == 0)
+        times = self._changed_at[:n_changes].tolist()
+        return [PedalChange(first_is_down ^ (i % 2 == 1), t + 0.5) for i, t in enumerate(times)]
 
     def release(self) -> list[PedalChange]:
         """Up, now, if it is down."""
-        changes = [PedalChange(False, float(self._frame))] if self.is_down else []
-        self.is_down = False
+        changes = [PedalChange(False, float(self._state[NOW]))] if self.is_down else []
+        self._state[IS_DOWN] = 0
         return changes
+
+
+@njit(cache=True, nogil=True)
+def _step(pedal, past, row, look_ahead, pedal_on, pedal_off, state, changed_at):
+    """One more frame; the true frames of the changes that are known by it into `changed_at`. Returns how many."""
+    now, n_kept, n_changes = state[NOW], past.shape[0], 0
+    past[now % n_kept] = pedal
+    for t in range(state[NEXT], now - look_ahead + 1):
+        state[NEXT] = t + 1
+        activation = past[(t + look_ahead) % n_kept, row]
+        is_down = pedal_on < 1.0 and activation >= (pedal_off if state[IS_DOWN] else pedal_on)
+        if is_down != state[IS_DOWN] and t - state[CHANGED] >= QUICKEST_FRAMES:
+            state[IS_DOWN], state[CHANGED] = is_down, t
+            changed_at[n_changes] = t
+            n_changes += 1
+    state[NOW] += 1
+    return n_changes

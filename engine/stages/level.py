@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import njit
 
 from engine.events import Level
 from engine.spec import StreamSpec
@@ -31,16 +32,24 @@ class LevelStage:
         self.hop_samples = self._steps * max(1, round(stream.sample_rate * STEP_MS / 1000))
         self.latency_samples = self.hop_samples - 1
         self._source = stream.source
+        _power_and_peak(np.zeros(self.hop_samples, np.float32))  # compiles
 
     def reset(self) -> None:
         pass  # it remembers nothing from hop to hop
 
     def process(self, frame: Frame) -> None:
-        samples = frame.samples
-        rms = math.sqrt(float(np.dot(samples, samples)) / len(samples))
-        peak = max(float(samples.max()), -float(samples.min()))
+        power, peak = _power_and_peak(frame.samples)
         end = frame.end_sample
-        frame.emit(Level(self._source, end, end, decibels(rms), decibels(peak)))
+        frame.emit(Level(self._source, end, end, decibels(math.sqrt(power)), decibels(peak)))
+
+
+@njit(cache=True, nogil=True)
+def _power_and_peak(samples):
+    total, peak = 0.0, np.float32(0.0)
+    for x in samples:
+        total += x * x
+        peak = max(peak, abs(x))
+    return total / len(samples), np.float64(peak)
 
 
 def decibels(amplitude: float) -> float:

@@ -3,10 +3,9 @@ causal network that answers in rows, from early to sure."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from engine.decode.finite import all_finite
 from engine.decode.notes import LOWEST_PITCH, N_PITCHES, NoteChange, NoteDecoder, NoteDecoderOptions
 from engine.decode.pedal import PedalChange, PedalDecoder
 from engine.events import Fault, NoteOff, NoteOn, Pedal
@@ -89,7 +88,10 @@ class NotesStage:
     def prepare(self, stream: StreamSpec) -> None:
         self._runner = self._seat or Runner(self.model_path, self._card)
         self._outputs = tuple(self._runner.outputs[name][0] for name in ACTIVATIONS)
-        self._decoder.process(*self._outputs[:4])  # compiles
+        self._said = (*self._outputs[:4], self._runner.outputs["pedal"])
+        all_finite(self._said)  # this and the next two compile
+        self._decoder.process(*self._outputs[:4])
+        self._pedal.process(self._outputs[4])
         self.reset()
 
     def reset(self) -> None:
@@ -116,7 +118,7 @@ class NotesStage:
     def process(self, frame: Frame) -> None:
         self._runner.features[0] = frame.features
         self._runner.step()
-        if all(math.isfinite(output.sum()) for output in self._outputs):
+        if all_finite(self._said):
             self._decode(frame, *self._outputs)
         else:
             self._runner.reset()
