@@ -9,13 +9,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bridges.beside import written_beside
 from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key, key_of_strike
 from bridges.live_track import LiveTrack
-from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, pedal_message, strike_message, tick_of
+from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, pedal_message, strike_velocity, tick_of
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.performance import Performance
 from engine.bridge import SessionInfo
@@ -33,6 +34,8 @@ class MidiFileBridge:
     pedal: write the sustain pedal too, as controller 64.
     """
 
+    own_file = file_at_end = True
+
     def __init__(
         self, path: str, channels: Mapping[str, int] | None = None, strikes: int | None = None, pedal: bool = False
     ) -> None:
@@ -44,7 +47,7 @@ class MidiFileBridge:
         self._held: list[tuple[int, int, Event]] = []  # a heap: at_sample, order of arrival, event
         self._arrivals = itertools.count()
         self._table = NoteTable()  # of the live file
-        self._strike_ends: dict[int, int] = {}  # key -> tick, of the strikes that sound in the live file; soonest first
+        self._strike_ends: deque[tuple[int, Owner]] = deque()  # (tick, whose), in the live file
         self._pedals_down: set[str] = set()  # sources, in the live file
         self._track: LiveTrack | None = None
 
@@ -80,14 +83,13 @@ class MidiFileBridge:
 
     def _write(self, event: Event) -> None:
         tick = tick_of(event.at_sample, self._session.sample_rate)
-        for key, end_tick in tuple(self._strike_ends.items()):
-            if tick >= end_tick:
-                self._end_strike(key, end_tick)
+        while self._strike_ends and self._strike_ends[0][0] <= tick:
+            end_tick, owner = self._strike_ends.popleft()
+            self._silence(end_tick, self._table.note_off(owner))
         match event:
             case NoteOn():
                 place = Place(self._channel_of[event.source], event.pitch)
-                self._silence(tick, self._table.note_on(place, Owner(event.source, event.id)))
-                self._track.add(tick, note_message("note_on", place, event.velocity).bin())
+                self._begin(tick, place, Owner(event.source, event.id), event.velocity)
             case NoteOff():
                 self._silence(tick, self._table.note_off(Owner(event.source, event.id)))
             case AllNotesOff():
@@ -97,12 +99,15 @@ class MidiFileBridge:
             case Pedal() if self.writes_pedal:
                 self._press(tick, event.source, event.is_down)
             case Strike(is_new=True) if (key := key_of_strike(event.drum, self.strike_key)) is not None:
-                if key in self._strike_ends:
-                    self._end_strike(key, tick)
-                self._track.add(tick, strike_message(key, event.strength).bin())
-                self._strike_ends[key] = tick + STRIKE_TICKS
+                owner = Owner(event.source, event.id, "strike")
+                self._begin(tick, Place(DRUM_CHANNEL, key), owner, strike_velocity(event.strength))
+                self._strike_ends.append((tick + STRIKE_TICKS, owner))
             case Cue():
                 self._track.mark(tick, event.name)
+
+    def _begin(self, tick: int, place: Place, owner: Owner, velocity: int) -> None:
+        self._silence(tick, self._table.note_on(place, owner))
+        self._track.add(tick, note_message("note_on", place, velocity).bin())
 
     def _silence(self, tick: int, places: Iterable[Place]) -> None:
         for place in places:
@@ -111,7 +116,3 @@ class MidiFileBridge:
     def _press(self, tick: int, source: str, is_down: bool) -> None:
         (self._pedals_down.add if is_down else self._pedals_down.discard)(source)
         self._track.add(tick, pedal_message(self._channel_of[source], is_down).bin())
-
-    def _end_strike(self, key: int, tick: int) -> None:
-        self._silence(tick, [Place(DRUM_CHANNEL, key)])
-        del self._strike_ends[key]

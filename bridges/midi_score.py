@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -11,11 +10,13 @@ from mido import Message, MetaMessage, MidiFile, MidiTrack
 from bridges.channels import DRUM_CHANNEL, key_of_strike
 from bridges.live_track import TEMPO, TICKS_PER_BEAT, TICKS_PER_SECOND
 from bridges.note_table import Place
-from bridges.performance import HeardStrike, Performance
+from bridges.performance import Performance
 from bridges.velocity import VelocityCurve
 
 SUSTAIN = 64  # controller, MIDI 1.0
 STRIKE_TICKS = round(0.06 * TICKS_PER_SECOND)  # how long a strike's note is held
+
+_STRIKES = ""  # in place of a source's name, which is never empty
 
 _velocity = VelocityCurve()
 
@@ -36,8 +37,8 @@ def note_message(kind: str, place: Place, velocity: int = 64) -> Message:
     return Message(kind, channel=place.channel - 1, note=place.key, velocity=velocity)
 
 
-def strike_message(key: int, strength: float) -> Message:
-    return note_message("note_on", Place(DRUM_CHANNEL, key), _velocity(127 * strength))
+def strike_velocity(strength: float) -> int:
+    return _velocity(127 * strength)
 
 
 def pedal_message(channel: int, is_down: bool) -> Message:
@@ -55,19 +56,16 @@ def exact_file(
     file = MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT, charset="utf-8")
     cues = [(tick_of(cue.at_sample, sample_rate), 0, MetaMessage("marker", text=cue.name)) for cue in performance.cues]
     file.tracks.append(_track(MetaMessage("set_tempo", tempo=TEMPO), cues))
-    notes = without_overlaps(_written_notes(performance, sample_rate, channel_of))
+    strikes = list(_written_strikes(performance, sample_rate, strike_key))
+    notes = without_overlaps(sorted([*_written_notes(performance, sample_rate, channel_of), *strikes]))
     for source in channel_of:
         moments = [moment for note in notes if note.source == source for moment in _both_ends(note)]
         if writes_pedal:
             moments += _written_pedals(performance, source, sample_rate, channel_of[source])
         file.tracks.append(_track(MetaMessage("track_name", name=source), moments))
-    struck: dict[int, list[HeardStrike]] = {}  # by key
-    for strike in performance.strikes():
-        if (key := key_of_strike(strike.drum, strike_key)) is not None:
-            struck.setdefault(key, []).append(strike)
-    if struck or strike_key is not None:
-        written = [moment for key, some in struck.items() for moment in _written_strikes(some, sample_rate, key)]
-        file.tracks.append(_track(MetaMessage("track_name", name="strikes"), written))
+    if strikes or strike_key is not None:
+        struck = [moment for note in notes if note.source == _STRIKES for moment in _both_ends(note)]
+        file.tracks.append(_track(MetaMessage("track_name", name="strikes"), struck))
     return file
 
 
@@ -113,14 +111,12 @@ def _written_pedals(
             yield max(down + 1, tick_of(pedal.up_sample, sample_rate)), 0, pedal_message(channel, False)
 
 
-def _written_strikes(strikes: Iterable[HeardStrike], sample_rate: int, key: int) -> Iterable[tuple[int, int, Message]]:
-    loudest: dict[int, float] = {}  # by tick; several sources may strike as one
-    for strike in strikes:
-        tick = tick_of(strike.onset_sample, sample_rate)
-        loudest[tick] = max(strike.strength, loudest.get(tick, 0.0))
-    for tick, following in itertools.zip_longest(loudest, list(loudest)[1:], fillvalue=float("inf")):
-        yield tick, 1, strike_message(key, loudest[tick])
-        yield min(tick + STRIKE_TICKS, following), 0, note_message("note_off", Place(DRUM_CHANNEL, key))
+def _written_strikes(performance: Performance, sample_rate: int, strike_key: int | None) -> Iterable[WrittenNote]:
+    for strike in performance.strikes():
+        if (key := key_of_strike(strike.drum, strike_key)) is not None:
+            tick = tick_of(strike.onset_sample, sample_rate)
+            place = Place(DRUM_CHANNEL, key)
+            yield WrittenNote(tick, tick + STRIKE_TICKS, place, strike_velocity(strike.strength), _STRIKES)
 
 
 def _track(head: MetaMessage, moments: Iterable[tuple[int, int, Message | MetaMessage]]) -> MidiTrack:
