@@ -61,7 +61,7 @@ class Ear:
             raise ValueError(f"rate_hz of an ear is {rate_hz}; it must be from {SLOWEST_HZ:g} to {FASTEST_HZ:g}")
         self.rate_hz = rate_hz
         self._front_end = FrontEnd(EAR_FEATURES)
-        self._waiting = np.zeros(HOP_SAMPLES, np.float32)
+        self._held = np.zeros(HOP_SAMPLES, np.float32)
         self._memory = np.zeros((N_PAST + 1, EAR_FEATURES.n_bands), np.float32)
         self._now = np.zeros(len(EAR_COLUMNS), np.float32)
         self._most_onset = 0.0
@@ -77,20 +77,23 @@ class Ear:
         self._memory[N_PAST] = _LEAST_PEAK
         self._now[:] = 0.0
         self._most_onset = 0.0
-        self._n_held = self._n_hops = 0
-        self._n_ticks = 0  # whose hops have been heard
+        self._n_held = self._n_heard = self._n_ticks = 0
+        self._tick_end = tick_samples(0, self.rate_hz)
         self._ticks.clear()
 
     def hear(self, samples: np.ndarray) -> None:
         """The next `samples` [n] float32, finite, of the stream; any n."""
-        at = 0
-        while at < len(samples):
-            n_taken = min(HOP_SAMPLES - self._n_held, len(samples) - at)
-            self._waiting[self._n_held : self._n_held + n_taken] = samples[at : at + n_taken]
+        at, n_samples = 0, len(samples)
+        while at < n_samples:
+            n_taken = min(HOP_SAMPLES - self._n_held, self._tick_end - self._n_heard, n_samples - at)
+            self._held[self._n_held : self._n_held + n_taken] = samples[at : at + n_taken]
             self._n_held += n_taken
+            self._n_heard += n_taken
             at += n_taken
             if self._n_held == HOP_SAMPLES:
                 self._hear_hop()
+            if self._n_heard == self._tick_end:
+                self._answer()
 
     @property
     def n_waiting(self) -> int:
@@ -103,15 +106,16 @@ class Ear:
 
     def _hear_hop(self) -> None:
         self._n_held = 0
-        self._n_hops += 1
-        _follow(self._waiting, self._front_end.process(self._waiting)[0], self._memory, self._now)
+        _follow(self._held, self._front_end.process(self._held)[0], self._memory, self._now)
         self._most_onset = max(self._most_onset, float(self._now[ONSET]))
-        while tick_samples(self._n_ticks, self.rate_hz) < (self._n_hops + 1) * HOP_SAMPLES:
-            answer = self._now.copy()
-            answer[ONSET] = self._most_onset
-            self._most_onset = 0.0
-            self._ticks.append(answer)
-            self._n_ticks += 1
+
+    def _answer(self) -> None:
+        answer = self._now.copy()
+        answer[ONSET] = max(answer[ONSET], self._most_onset)
+        self._most_onset = 0.0
+        self._ticks.append(answer)
+        self._n_ticks += 1
+        self._tick_end = tick_samples(self._n_ticks, self.rate_hz)
 
 
 def tick_samples(tick: int, rate_hz: float) -> int:

@@ -80,95 +80,115 @@ class Mover:
 def _move(wanted, frozen, positions, velocities, targets, edges, corners, heights, limits, dt):
     top_speed, acceleration, turn, dead_zone, smoothing = limits
     wish = np.zeros((1, 3))
-    away, braked, tried = np.zeros(3), np.zeros(3), np.zeros(3)
     for i in range(len(positions)):
-        p, v, target = positions[i], velocities[i], targets[i]
+        p, target = positions[i], targets[i]
         wish[0] = wanted[i]
-        if np.isfinite(wish[0].sum()):
+        if np.isfinite(wish[0, 0]) and np.isfinite(wish[0, 1]) and np.isfinite(wish[0, 2]):
             clamp(wish, edges, corners, heights)
-            away[:] = wish[0] - target
-            distance = _length(away)
+            distance = _length(wish[0, 0] - target[0], wish[0, 1] - target[1], wish[0, 2] - target[2])
             if distance > dead_zone:  # drawn along, as by a rope of that length
-                target += away * (1.0 - dead_zone / distance)
-        _way(p, target, away)
-        distance = _length(away)
-        speed = min(distance / smoothing, np.sqrt(2.0 * BRAKE_SHARE * acceleration * distance), top_speed)
-        if frozen[i] or distance < SLACK_METRES:
-            speed, distance = 0.0, 1.0
-        tried[:] = away * (speed / distance)
-        _turn_slower(p, tried, TURN_SHARE * turn)
-        tried -= v  # the change that is wanted
-        change = _length(tried)
-        if change > acceleration * dt:
-            tried *= acceleration * dt / change
-        tried += v
-        if _length(tried) > top_speed:
-            tried *= top_speed / _length(tried)
-        _brake(v, acceleration * dt, braked)
-        away[:] = tried - braked
+                for axis in range(3):
+                    target[axis] += (wish[0, axis] - target[axis]) * (1.0 - dead_zone / distance)
+        x, y, z = p[0], p[1], p[2]
+        vx, vy, vz = velocities[i, 0], velocities[i, 1], velocities[i, 2]
+        wx, wy, wz = 0.0, 0.0, 0.0
+        if not frozen[i]:
+            wx, wy, wz = _way(x, y, target[0] - x, target[1] - y, target[2] - z)
+            wx, wy, wz = _paced(wx, wy, wz, smoothing, BRAKE_SHARE * acceleration, top_speed)
+            wx, wy = _turned_slower(x, y, wx, wy, TURN_SHARE * turn)
+            wx, wy = _along_walls(x, y, wx, wy, edges, smoothing, BRAKE_SHARE * acceleration)
+        wx, wy, wz = _shortened(wx - vx, wy - vy, wz - vz, acceleration * dt)  # the change, as far as it is allowed
+        wx, wy, wz = _shortened(vx + wx, vy + wy, vz + wz, top_speed)
+        bx, by, bz = _braked(vx, vy, vz, acceleration * dt)
+        vx, vy, vz = bx, by, bz
         for share in _TRIES:
-            tried[:] = braked + share * away
-            if _is_safe(p, tried, edges, heights, limits, dt):
-                braked[:] = tried
+            tx, ty, tz = bx + share * (wx - bx), by + share * (wy - by), bz + share * (wz - bz)
+            if _is_safe(x, y, z, tx, ty, tz, edges, heights, acceleration * dt, turn * dt, dt):
+                vx, vy, vz = tx, ty, tz
                 break
-        v[:] = braked
-        p += v * dt
+        velocities[i, 0], velocities[i, 1], velocities[i, 2] = vx, vy, vz
+        p[0], p[1], p[2] = x + vx * dt, y + vy * dt, z + vz * dt
 
 
 @njit(cache=True, nogil=True)
-def _way(p, target, out):
-    """From `p` to `target`: straight to a near one; to a far one round the listener, the shorter way."""
-    out[:] = target - p
-    radius, wanted = np.hypot(p[0], p[1]), np.hypot(target[0], target[1])
-    straight = (FAR_METRES - _length(out)) / (FAR_METRES - NEAR_METRES)
-    if straight >= 1.0 or radius < CORE_METRES or wanted < CORE_METRES:
-        return
-    straight = max(0.0, straight)
-    turn = np.arctan2(p[0] * target[1] - p[1] * target[0], p[0] * target[0] + p[1] * target[1])
-    outwards, x, y = (wanted - radius) / radius, p[0], p[1]
-    out[0] = straight * out[0] + (1.0 - straight) * (outwards * x - turn * y)
-    out[1] = straight * out[1] + (1.0 - straight) * (outwards * y + turn * x)
-
-
-@njit(cache=True, nogil=True)
-def _turn_slower(p, v, most):
-    """Take from velocity `v` what turns about the listener faster than `most` radians a second."""
-    radius = np.hypot(p[0], p[1])
-    if radius < CORE_METRES:
-        return
-    across = (p[0] * v[1] - p[1] * v[0]) / radius
-    excess = across - min(most * radius, max(-most * radius, across))
-    v[0] += excess * p[1] / radius
-    v[1] -= excess * p[0] / radius
-
-
-@njit(cache=True, nogil=True)
-def _is_safe(p, v, edges, heights, limits, dt):
-    """Whether a source at `p` may take velocity `v` for a tick: it, and all of braking after it, keep within limits."""
-    x, y, z = p
-    vx, vy, vz = v
-    step = limits[1] * dt
-    most = limits[2] * dt
+def _is_safe(x, y, z, vx, vy, vz, edges, heights, brake, turn, dt):
+    """Whether a source may take this velocity for a tick: it, and all of braking after it, keep within limits."""
     while True:
         x1, y1, z1 = x + vx * dt, y + vy * dt, z + vz * dt
         if not is_inside(x1, y1, z1, edges, heights, SLACK_METRES):
             return False
-        if x * x + y * y > CORE_METRES**2 and x1 * x1 + y1 * y1 > CORE_METRES**2:
-            if abs(np.arctan2(x * y1 - y * x1, x * x1 + y * y1)) > most:
+        if np.hypot(x, y) > CORE_METRES and np.hypot(x1, y1) > CORE_METRES:
+            if abs(np.arctan2(x * y1 - y * x1, x * x1 + y * y1)) > turn:
                 return False
-        speed = np.sqrt(vx * vx + vy * vy + vz * vz)
-        if speed <= step:
+        if _length(vx, vy, vz) <= brake:
             return True
-        kept = 1.0 - step / speed
-        x, y, z, vx, vy, vz = x1, y1, z1, kept * vx, kept * vy, kept * vz
+        x, y, z = x1, y1, z1
+        vx, vy, vz = _braked(vx, vy, vz, brake)
 
 
 @njit(cache=True, nogil=True)
-def _brake(v, step, out):
-    speed = _length(v)
-    out[:] = v * (1.0 - step / speed) if speed > step else 0.0 * v
+def _way(x, y, dx, dy, dz):
+    """From (x, y), what is (dx, dy, dz) away: straight if it is near; if far round the listener, the shorter way."""
+    radius, wanted = np.hypot(x, y), np.hypot(x + dx, y + dy)
+    straight = min(1.0, max(0.0, (FAR_METRES - _length(dx, dy, dz)) / (FAR_METRES - NEAR_METRES)))
+    if radius < CORE_METRES or wanted < CORE_METRES:
+        return dx, dy, dz
+    turn = np.arctan2(x * dy - y * dx, x * (x + dx) + y * (y + dy))
+    outwards = (wanted - radius) / radius
+    round_x, round_y = outwards * x - turn * y, outwards * y + turn * x
+    return straight * dx + (1.0 - straight) * round_x, straight * dy + (1.0 - straight) * round_y, dz
 
 
 @njit(cache=True, nogil=True)
-def _length(v):
-    return np.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
+def _paced(dx, dy, dz, smoothing, brake, top_speed):
+    """The velocity with which to go a way: slower towards its end, so that it can stop there."""
+    distance = _length(dx, dy, dz)
+    if distance < SLACK_METRES:
+        return 0.0, 0.0, 0.0
+    pace = min(distance / smoothing, np.sqrt(2.0 * brake * distance), top_speed) / distance
+    return dx * pace, dy * pace, dz * pace
+
+
+@njit(cache=True, nogil=True)
+def _turned_slower(x, y, vx, vy, most):
+    """A velocity without what turns about the listener by more than `most` radians a second."""
+    radius = np.hypot(x, y)
+    if radius < CORE_METRES:
+        return vx, vy
+    across = (x * vy - y * vx) / radius
+    excess = across - min(most * radius, max(-most * radius, across))
+    return vx + excess * y / radius, vy - excess * x / radius
+
+
+@njit(cache=True, nogil=True)
+def _along_walls(x, y, vx, vy, edges, smoothing, brake):
+    """A velocity without what would run into a wall."""
+    for e in range(edges.shape[0]):
+        a, b = edges[e, 0], edges[e, 1]
+        gap = max(0.0, edges[e, 2] - a * x - b * y)
+        excess = a * vx + b * vy - min(gap / smoothing, np.sqrt(2.0 * brake * gap))
+        if excess > 0.0:
+            vx, vy = vx - excess * a, vy - excess * b
+    return vx, vy
+
+
+@njit(cache=True, nogil=True)
+def _braked(vx, vy, vz, step):
+    speed = _length(vx, vy, vz)
+    if speed <= step:
+        return 0.0, 0.0, 0.0
+    kept = 1.0 - step / speed
+    return kept * vx, kept * vy, kept * vz
+
+
+@njit(cache=True, nogil=True)
+def _shortened(x, y, z, most):
+    length = _length(x, y, z)
+    if length <= most:
+        return x, y, z
+    return x * most / length, y * most / length, z * most / length
+
+
+@njit(cache=True, nogil=True)
+def _length(x, y, z):
+    return np.sqrt(x * x + y * y + z * z)
