@@ -41,9 +41,8 @@ class BeatClock:
             interval = seconds - self._last_seconds
             if interval < SHORTEST_SECONDS:
                 return
-            n_beats = self._learn(interval)
-            now = self.count(seconds)
-            self._last += n_beats
+            now = self.count(seconds)  # by the old period, before a new one is learnt
+            self._last += self._learn(interval)
             self._from_seconds, self._from_count = seconds, now
             self._error = min(0.5, max(-0.5, self._last - now))
         self._last_seconds = seconds
