@@ -163,10 +163,11 @@ class NoteDecoder:
         return [_change(*row) for row in self._changes[:n_changes].tolist()] if n_changes else []
 
     def end_all(self, reason: str) -> list[NoteChange]:
-        """End whatever sounds, now."""
+        """End whatever sounds, now; none before it began, which by a bias may be a little later."""
         sounding = np.flatnonzero(self._pitches["since"] != _SILENT)
         self._pitches["since"] = _SILENT
-        return [NoteChange(LOWEST_PITCH + int(p), float(self._frame), 0, 0.0, reason) for p in sounding]
+        ends = np.maximum(self._frame, self._pitches["began_at"][sounding]).tolist()
+        return [NoteChange(LOWEST_PITCH + int(p), end, 0, 0.0, reason) for p, end in zip(sounding, ends, strict=True)]
 
     @property
     def row_of_pitch(self) -> np.ndarray:
