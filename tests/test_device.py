@@ -97,8 +97,11 @@ class ScriptedCapture:
 
     def __init__(self) -> None:
         self.answer: dict | None = None
-        self.lost = False
+        self.dead = False
         self._ring = Ring(1, 4096)
+
+    def ask(self, request: object) -> ScriptedCapture:
+        return self
 
     def appear(self) -> None:
         self.answer = {"ring": "", "sample_rate": RATE, "n_channels": 1, "device": "scripted", "host_api": "none"}
@@ -120,7 +123,7 @@ class ScriptedCapture:
 def test_what_comes_back_stands_at_its_time_and_the_clock_counts_every_frame_handed_out(monkeypatch):
     captures = [ScriptedCapture(), ScriptedCapture()]
     first, second = captures
-    monkeypatch.setattr(device_module, "Capture", lambda request: captures.pop(0))
+    monkeypatch.setattr(device_module, "Capture", lambda: captures.pop(0))
     source, out, heard = DeviceSource(), np.zeros((1000, 1), np.float32), np.zeros(0)
 
     def read() -> None:
@@ -133,7 +136,7 @@ def test_what_comes_back_stands_at_its_time_and_the_clock_counts_every_frame_han
     source.open()
     read()
     np.testing.assert_array_equal(heard, np.ones(480))
-    first.lost = True
+    first.dead = True
     while source.stats.dropped_frames == 0:
         read()
     assert not heard[480:].any()

@@ -18,10 +18,12 @@ from engine import chain as chain_module
 from engine.bridge import BridgeError, SessionInfo
 from engine.chain import Chain
 from engine.events import Event, Fault, NoteOff, NoteOn
+from engine.sources.device import DeviceSource
 from engine.spec import StreamSpec
 from engine.stages.notes import NotesStage
 from tests.support.toy_model import tones, write_toy_model
 from tests.support.toy_stages import ClickStage, GateStage
+from tests.test_device_jack import HeardAllOf, listen
 
 RATE = 16_000
 STREAM = StreamSpec("x", RATE)
@@ -106,6 +108,57 @@ def test_the_notes_after_a_failure_stand_at_their_own_time(tmp_path, monkeypatch
     assert failed and {e.pitch: e.at_sample for e in events if isinstance(e, NoteOn)} == undisturbed
     began, ended = ([e.id for e in events if isinstance(e, kind)] for kind in (NoteOn, NoteOff))
     assert sorted(began) == sorted(ended) and len(began) == 3
+
+
+# The device
+
+
+def tone(seconds: float, sample_rate: int) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * 440.0 * np.arange(round(seconds * sample_rate)) / sample_rate).astype(np.float32)
+
+
+def test_a_device_that_comes_back_at_another_rate_is_heard_at_the_rate_that_was_promised(jack):
+    """A tone keeps its pitch, its loudness and its length; time goes on."""
+    server = jack()
+    source = DeviceSource("player")
+    with server.player(tone(0.5, 48_000)):
+        source.open()
+    server.kill()
+    listen(source, lambda: "gone" in source.warning)
+    server.sample_rate = 44_100
+    server.start()
+    sound = tone(1.0, 44_100)
+    with server.player(sound) as player:
+        listen(source, lambda: source.stats.reopened == 1)
+        assert "back at 44100 Hz" in source.warning and source.sample_rate == 48_000
+        player.wait_connected()
+        player.start()
+        heard = listen(source, HeardAllOf(player))[:, 0]
+        source.close()
+    loud = np.flatnonzero(np.abs(heard) > 0.01)
+    heard = heard[loud[0] : loud[-1] + 1]
+    assert len(heard) / 48_000 == pytest.approx(1.0, abs=0.01)
+    assert np.abs(heard).max() == pytest.approx(0.5, abs=0.03)
+    middle = heard[4_800:43_200] * np.hanning(38_400)
+    assert np.abs(np.fft.rfft(middle)).argmax() * 48_000 / 38_400 == pytest.approx(440.0, abs=1.3)
+
+
+def test_a_device_that_is_gone_and_back_at_once_is_taken_up_by_the_same_process(jack):
+    server, sound = jack(), tone(0.2, 48_000)
+    source = DeviceSource("player")
+    with server.player(sound):
+        source.open()
+    holder = source._capture
+    for times in (1, 2):
+        listen(source, lambda: "gone" in source.warning)
+        with server.player(sound) as player:
+            listen(source, lambda times=times: source.stats.reopened == times)
+            player.wait_connected()
+            player.start()
+            heard = listen(source, HeardAllOf(player))[:, 0]
+        np.testing.assert_array_equal(heard[np.flatnonzero(heard)[0] :][: len(sound) - 1], sound[1:])
+    assert source._capture is holder
+    source.close()
 
 
 # MIDI

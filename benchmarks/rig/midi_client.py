@@ -69,6 +69,16 @@ class MidiClient:
             taken += more
         return taken
 
+    def take_all(self) -> list[Received]:
+        """What is there by now."""
+        return [self._received.get() for _ in range(self._received.qsize())]
+
+    def kill(self) -> None:
+        """As a crash would end it."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(DEADLINE_SECONDS)
+
     def close(self) -> list[Received]:
         """End the process and return what was not taken yet."""
         self._process.stdin.close()

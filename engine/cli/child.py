@@ -61,6 +61,7 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
         chains = build_chains(config)
         source = make(SOURCES, config.audio.type, config.audio.options)
         if request["do"] == "stand by":
+            getattr(source, "make_ready", lambda: None)()
             line = _stand_by()
             if not line:
                 return {}

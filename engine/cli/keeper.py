@@ -18,7 +18,7 @@ from engine.cli.process import EngineDied, EngineProcess
 HEIR_AFTER_SECONDS = 2.0  # of listening: not while the first notes are played
 RETRY_SECONDS = 1.0  # when an heir cannot start, such as while its device is away
 MOST_DEATHS = 5  # within DEATHS_SECONDS: beyond that it is no accident
-DEATHS_SECONDS = 60.0
+DEATHS_SECONDS = 20.0
 
 
 class Keeper:

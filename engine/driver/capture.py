@@ -6,8 +6,9 @@ process of its own, which can be thrown away: the engine goes on, and a fresh pr
 back. The samples come by a ring in shared memory: native code on the driver's thread writes them, the engine reads.
 
 The process takes one JSON line on its standard input, answers one line on its standard output, either
-{"error": sentence} or {"ring": file, "sample_rate", "n_channels", "device", "host_api"}, and ends when its input does,
-or when the device is lost.
+{"error": sentence} or {"ring": file, "sample_rate", "n_channels", "device", "host_api"}, and ends when its input does.
+When a device is gone it says {"lost": true}, and answers anew when it is back; or it dies, where the driver may be
+beyond repair.
 """
 
 from __future__ import annotations
@@ -21,16 +22,20 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.sources.base import SourceError
 
+if TYPE_CHECKING:
+    from engine.driver.ring import Ring
+
 RING_SECONDS = 2.0  # how long the engine may be held up without losing a sample
-RETRY_SECONDS = 0.5  # between two looks for a device that has gone
+RETRY_SECONDS = 0.25  # between two looks for a device that has gone
 STALL_SECONDS = 1.0  # no callback for so long: the device is lost
 WATCH_SECONDS = 0.1
 LEAVE_SECONDS = 2.0  # for a driver to close its stream
@@ -44,13 +49,13 @@ class CaptureRequest:
     sample_rate: int | None  # Hz; None: the device's own
     n_channels: int | None  # the first n of the device; None: all
     block_samples: int  # 0: the driver's choice
-    wait: bool = False  # keep looking until the device is there, rather than answer that it isn't
+    wait: bool = False  # keep looking until the device is there, at whatever rate, rather than answer that it isn't
 
 
 class Capture:
-    """The engine's end: starts the process; `answer` appears when the device is open, or can't be."""
+    """The engine's end: starts the process, which makes ready until `ask` says for what; `answer` is its last word."""
 
-    def __init__(self, request: CaptureRequest) -> None:
+    def __init__(self) -> None:
         root = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
@@ -63,10 +68,13 @@ class Capture:
         )
         self.answer: dict | None = None
         self._answered = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def ask(self, request: CaptureRequest) -> Capture:
         with suppress(OSError):  # it has died already; no answer will come, and that will be said
             self._process.stdin.write(json.dumps(asdict(request)) + "\n")
             self._process.stdin.flush()
-        threading.Thread(target=self._listen, daemon=True).start()
+        return self
 
     def _listen(self) -> None:
         for line in self._process.stdout:
@@ -86,7 +94,7 @@ class Capture:
         return self.answer
 
     @property
-    def lost(self) -> bool:
+    def dead(self) -> bool:
         return self._process.poll() is not None
 
     def map_ring(self) -> np.ndarray:
@@ -117,12 +125,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which then closes our standard input
     if hasattr(os, "sched_setscheduler"):  # the engine's urgency is inherited; only the driver's thread has a claim
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    request = CaptureRequest(**json.loads(sys.stdin.readline()))
+    import engine.driver.callback  # noqa: F401  takes a while; the request may come later still
+
+    line = sys.stdin.readline()
+    if not line:
+        return
+    request = CaptureRequest(**json.loads(line))
     let_go = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), let_go.set()), daemon=True).start()
     while not let_go.is_set():
         try:
             _hold(request, let_go)
+            request = replace(request, wait=True)
+            _say(lost=True)
         except SourceError as error:
             if not request.wait:
                 _say(error=str(error))
@@ -131,23 +146,24 @@ def main() -> None:
 
 
 def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
-    """Open the device and keep it until told to let go. SourceError if it can't be opened."""
+    """Open the device and keep it until told to let go, or until it is gone. SourceError if it can't be opened."""
     from engine.driver.callback import CALLBACKS
     from engine.driver.device import InputStream, find_device, portaudio, present_devices
-    from engine.driver.presence import watch_jack_client
-    from engine.driver.ring import USER_SEMAPHORE, Ring
-    from engine.driver.wakeup import Wakeup
+    from engine.driver.presence import jack_client_watched
 
-    with portaudio() as sounddevice:
+    with portaudio() as sounddevice, ExitStack() as stack:
         device = find_device(present_devices(sounddevice), request.device, request.host_api)
         sample_rate = request.sample_rate or device.sample_rate
         n_channels = request.n_channels or device.n_channels
-        capacity_frames = round(RING_SECONDS * sample_rate)
-        path = _new_file(Ring.n_bytes(n_channels, capacity_frames))
+        path, ring = _shared_ring(n_channels, sample_rate)
         try:
-            ring = Ring(n_channels, capacity_frames, _map(path))
-            Wakeup(ring.head[USER_SEMAPHORE:]).prepare()
-            stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
+            try:
+                stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
+            except SourceError:
+                if not request.wait or sample_rate == device.sample_rate:
+                    raise
+                sample_rate = device.sample_rate  # it is back, but at another rate
+                stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
         except BaseException:
             _remove(path)
             raise
@@ -158,20 +174,32 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
             device=device.name,
             host_api=device.host_api,
         )
-        is_there = watch_jack_client(device.name) if "JACK" in device.host_api else lambda: True
+        is_jack = "JACK" in device.host_api
+        is_there = stack.enter_context(jack_client_watched(device.name)) if is_jack else lambda: True
         n_callbacks, last_heard = 0, time.monotonic()
-        while not let_go.wait(WATCH_SECONDS):
+        while not let_go.wait(WATCH_SECONDS) and is_there():
             if ring.head[CALLBACKS] != n_callbacks:
                 n_callbacks, last_heard = ring.head[CALLBACKS], time.monotonic()
             if not stream.active or time.monotonic() - last_heard > STALL_SECONDS:
                 os._exit(1)  # closing what is lost may hang or abort
-            if not is_there():
-                let_go.set()
         _remove(path)
         farewell = threading.Timer(LEAVE_SECONDS, os._exit, [1])  # should the driver vanish just now
         farewell.daemon = True
         farewell.start()
         stream.close()
+    farewell.cancel()
+
+
+def _shared_ring(n_channels: int, sample_rate: int) -> tuple[Path, Ring]:
+    """A file of shared memory, and the ring in it."""
+    from engine.driver.ring import USER_SEMAPHORE, Ring
+    from engine.driver.wakeup import Wakeup
+
+    capacity_frames = round(RING_SECONDS * sample_rate)
+    path = _new_file(Ring.n_bytes(n_channels, capacity_frames))
+    ring = Ring(n_channels, capacity_frames, _map(path))
+    Wakeup(ring.head[USER_SEMAPHORE:]).prepare()
+    return path, ring
 
 
 def _new_file(n_bytes: int) -> Path:

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 NO_START_SERVER, PORT_IS_OUTPUT = 0x1, 0x2  # jack_options_t, JackPortFlags
 
 
-def watch_jack_client(name: str) -> Callable[[], bool]:
+@contextmanager
+def jack_client_watched(name: str) -> Iterator[Callable[[], bool]]:
     """A function that says whether JACK client `name` has outputs; always True where JACK can't be asked."""
     library = ctypes.util.find_library("jack")
     if library is None:
-        return lambda: True
+        yield lambda: True
+        return
     jack = ctypes.CDLL(library)
     jack.jack_client_open.restype = ctypes.c_void_p
     jack.jack_get_ports.restype = ctypes.POINTER(ctypes.c_char_p)
     client = ctypes.c_void_p(jack.jack_client_open(b"Ictus watch", NO_START_SERVER, None))
     if not client:
-        return lambda: True
+        yield lambda: True
+        return
     prefix = name.encode() + b":"
 
     def is_there() -> bool:
@@ -38,4 +42,5 @@ def watch_jack_client(name: str) -> Callable[[], bool]:
         jack.jack_free(ports)
         return found
 
-    return is_there
+    yield is_there
+    jack.jack_client_close(client)

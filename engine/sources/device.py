@@ -13,6 +13,7 @@ from engine.driver.capture import RETRY_SECONDS, Capture, CaptureRequest
 from engine.driver.ring import USER_SEMAPHORE, Ring
 from engine.driver.wakeup import Wakeup
 from engine.sources.base import SourceError, SourceStats
+from engine.sources.convert import Converter
 
 MAX_WAIT_SECONDS = 0.05
 ANSWER_SECONDS = 20.0  # the slowest drivers take seconds to look for devices
@@ -26,7 +27,8 @@ class DeviceSource:
     driver's block, 0 for its own choice (on JACK it can be no other than the server's).
 
     While the device is away, `read` hands out silence on the clock, counted in `stats.dropped_frames`, and `warning`
-    says so; when it is back, listening goes on by itself and `stats.reopened` counts.
+    says so; when it is back, listening goes on by itself and `stats.reopened` counts. Should its rate be another then,
+    what it gives is converted: the source's own stays what it was.
     """
 
     endless = True
@@ -55,9 +57,13 @@ class DeviceSource:
         self.warning = ""
         self.stats = SourceStats()
         self._capture: Capture | None = None
+        self._spare: Capture | None = None
+
+    def make_ready(self) -> None:
+        self._spare = self._spare or Capture()
 
     def open(self) -> None:
-        capture = Capture(self._request)
+        capture, self._spare = (self._spare or Capture()).ask(self._request), None
         try:
             answer = capture.wait_for_answer(ANSWER_SECONDS)
         except BaseException:
@@ -82,12 +88,17 @@ class DeviceSource:
 
     def _take_up(self, capture: Capture) -> None:
         """Read from what `capture` has opened from now on."""
-        self._capture = capture
+        self._capture, self._taken = capture, capture.answer
         self._ring: Ring | None = Ring.over(capture.map_ring())
         self._wakeup = Wakeup(self._ring.head[USER_SEMAPHORE:])
         self._n_before: int | None = None  # frames of the source before the first of this ring; None: nothing came yet
         self._dropped_before, self._xruns_before = self.stats.dropped_frames, self.stats.xruns
+        rate = self._taken["sample_rate"]
+        self._converter = Converter(rate, self.sample_rate, self.n_channels) if rate != self.sample_rate else None
         self.warning = ""
+        if self._converter:
+            heard = f"it is heard at {self.sample_rate} Hz as before"
+            self.warning = f'The device "{self.device_name}" is back at {rate} Hz; {heard}.'
 
     @property
     def block_frames(self) -> int:
@@ -102,7 +113,7 @@ class DeviceSource:
             now = time.monotonic()
             if n or now >= until:
                 return n
-            if self._capture.lost and (self._ring is not None or now > self._retry_at):
+            if self._is_lost(now):
                 self._lose()
             if self._ring is None:
                 self._stand_in(until - now)
@@ -115,6 +126,9 @@ class DeviceSource:
         if ring is None:
             return 0
         n_stamped, nanoseconds = read_stamp(ring.head)
+        converter = self._converter
+        if converter:
+            n_stamped = converter.out_frames(n_stamped)
         seconds = nanoseconds / 1e9 or time.monotonic()
         if n_stamped > 0:
             if self._n_before is None:
@@ -124,9 +138,10 @@ class DeviceSource:
                     self._n_before += missing
                     return self._read_silence(out)
             self.clock.observe(self._n_before + n_stamped, seconds)
-        n = ring.read(out)
+        n = converter.read(ring, out) if converter else ring.read(out)
         self._n_given += n
-        self.stats.dropped_frames = self._dropped_before + ring.dropped_frames
+        n_dropped = converter.out_frames(ring.dropped_frames) if converter else ring.dropped_frames
+        self.stats.dropped_frames = self._dropped_before + n_dropped
         self.stats.xruns = self._xruns_before + int(ring.head[XRUNS])
         return n
 
@@ -142,14 +157,20 @@ class DeviceSource:
         self.stats.dropped_frames += n_frames
         self._dropped_before += n_frames
 
+    def _is_lost(self, now: float) -> bool:
+        if self._ring is None:  # it was already, and whoever waits for it may be too
+            return self._capture.dead and now > self._retry_at
+        return self._capture.dead or self._capture.answer is not self._taken
+
     def _lose(self) -> None:
-        """The device is gone, and the ring is read to its end: wait for its return in a fresh process."""
-        self._capture.close()
+        """The device is gone, and the ring is read to its end: wait for its return, in a fresh process if need be."""
         self._ring = None
         self._retry_at = time.monotonic() + RETRY_SECONDS  # at the soonest, should this one die too
         self.warning = f'The device "{self.device_name}" is gone; there is silence until it is back.'
-        with suppress(OSError):  # no process to be had just now: again at the next try
-            self._capture = Capture(self._request)
+        if self._capture.dead:
+            self._capture.close()
+            with suppress(OSError):  # no process to be had just now: again at the next try
+                self._capture = Capture().ask(self._request)
         if self.ended:  # closed meanwhile, by another thread
             self._capture.close()
 
@@ -167,5 +188,5 @@ class DeviceSource:
     def close(self) -> None:
         """May be called from any thread, and more than once."""
         self.ended = True
-        if self._capture is not None:
-            self._capture.close()
+        for capture in filter(None, (self._capture, self._spare)):
+            capture.close()

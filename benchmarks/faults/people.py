@@ -1,0 +1,91 @@
+"""Who takes part besides Ictus, each in a process that can be killed: the band, and a synthesiser that remembers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+from benchmarks.rig.jack import JackServer
+from benchmarks.rig.midi_client import MidiClient, Received
+
+PATIENCE_SECONDS = 20.0
+DEVICE, SYNTH = "band", "synth"  # JACK clients
+NOTE_OFF, NOTE_ON = 0x80, 0x90
+
+
+class Band:
+    """A player process (see player.py) that has made ready; it comes at `come`."""
+
+    def __init__(self, server: JackServer, epoch: float, seconds: float = 240.0) -> None:
+        words = [server.name, server.period_samples, DEVICE, server.sample_rate, epoch, seconds]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.faults.player", *map(str, words)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self._expect("ready")
+
+    def come(self) -> float:
+        """time.monotonic() when it was there."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        there = float(self._expect("there")) / 1e9
+        self._expect("plays")
+        return there
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+    def _expect(self, word: str) -> str:
+        line = self._process.stdout.readline().split()
+        if not line or line[0] != word:
+            raise OSError(f"the player did not say {word!r} but {line}")
+        return line[-1]
+
+
+class Synth:
+    """A synthesiser: whatever becomes of its JACK client, what it has begun to sound goes on until told to end."""
+
+    def __init__(self) -> None:
+        self.sounding: dict[tuple[int, int], float] = {}  # (channel, key) -> since when
+        self.heard: list[Received] = []
+        self.begun: list[tuple[float, int]] = []  # (time.monotonic(), key)
+        self._client: MidiClient | None = None
+
+    def come(self) -> float:
+        """time.monotonic() when its port was there."""
+        self._client = MidiClient(SYNTH, exact=True)
+        return time.monotonic()
+
+    def kill(self) -> None:
+        """The client dies; what it was sounding sounds on."""
+        if self._client is not None:
+            self.listen()
+            self._client.kill()
+            self.listen()
+            self._client = None
+
+    def listen(self) -> None:
+        """Take in what has arrived."""
+        for received in self._client.take_all() if self._client else ():
+            self.heard.append(received)
+            kind, channel = received.message[0] & 0xF0, received.message[0] & 0x0F
+            if kind == NOTE_ON and received.message[2]:
+                self.sounding[channel, received.message[1]] = received.at_seconds
+                self.begun.append((received.at_seconds, received.message[1]))
+            elif kind in (NOTE_ON, NOTE_OFF):
+                self.sounding.pop((channel, received.message[1]), None)
+
+    def first_after(self, seconds: float) -> float | None:
+        """When the first message after that moment came."""
+        return next((received.at_seconds for received in self.heard if received.at_seconds > seconds), None)
+
+
+def connect(server: JackServer) -> None:
+    """A cable from the port that Ictus makes to the synthesiser, as its user would lay it."""
+    command: list[Any] = ["jack_connect", "-s", server.name, "Ictus:Ictus", f"{SYNTH}:in"]
+    subprocess.run(command, check=True, capture_output=True)
