@@ -9,11 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import mido
+import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bridges import midi
+from bridges import live_track, midi
 from bridges.channels import DRUM_CHANNEL, key_of_strike
 from bridges.midi import POLL_SECONDS, STRIKE_SECONDS, MidiBridge
 from bridges.midi_file import MidiFileBridge
@@ -154,7 +155,7 @@ class LiveMidi(RuleBasedStateMachine):
     def something_is_heard(self, events) -> None:
         self.much_is_heard(events, None)
 
-    @rule(seconds=st.sampled_from([STRIKE_SECONDS / 4, STRIKE_SECONDS, POLL_SECONDS]))
+    @rule(seconds=st.sampled_from([STRIKE_SECONDS / 4, 0.8 * STRIKE_SECONDS, POLL_SECONDS]))
     def time_passes(self, seconds: float) -> None:
         self.now_seconds += seconds
         while self.due and self.due[0][0] <= self.now_seconds:
@@ -218,6 +219,48 @@ LiveMidi.TestCase.settings = settings(
 test_every_note_ends_whatever_happens_live = LiveMidi.TestCase
 
 
+def drum(name: str, n: int) -> Strike:
+    return Strike("guitar", 0, 0, n, CONFIRMED, 0.5, 1.0, drum=name)
+
+
+DOWN = Pedal("guitar", 0, 0, True)
+SCENES = {  # steps that chance seldom takes in this order
+    "strikes that end one after the other": (
+        ("something_is_heard", [drum("kick", 1)]),
+        ("time_passes", STRIKE_SECONDS / 4),
+        ("something_is_heard", [drum("snare", 2)]),
+        ("time_passes", 0.8 * STRIKE_SECONDS),
+        ("time_passes", 0.8 * STRIKE_SECONDS),
+    ),
+    "a pedal that is down when the cable is pulled": (
+        ("something_is_heard", [DOWN]),
+        ("the_cable_is", False),
+        ("time_passes", POLL_SECONDS),
+        ("the_cable_is", True),
+        ("time_passes", POLL_SECONDS),
+    ),
+    "a pedal that is pressed while there is no instrument": (
+        ("the_cable_is", False),
+        ("time_passes", POLL_SECONDS),
+        ("something_is_heard", [DOWN]),
+        ("the_cable_is", True),
+        ("time_passes", POLL_SECONDS),
+    ),
+}
+
+
+@pytest.mark.parametrize("steps", SCENES.values(), ids=SCENES)
+def test_what_sounds_is_right_after_every_step_of(steps):
+    machine = LiveMidi()
+    try:
+        machine.begin(CHANNELS[0], None, True)
+        for name, argument in steps:
+            getattr(machine, name)(argument)
+            machine.what_sounds_is_what_has_begun_and_not_ended()
+    finally:
+        machine.teardown()
+
+
 def heard_in(path: Path) -> Instrument:
     """An instrument to which the file was played, whatever is in it; every byte of it has to be MIDI."""
     instrument = Instrument()
@@ -247,7 +290,8 @@ CLASH = [  # notes and strikes at one place
 def test_every_note_of_a_file_ends_whatever_was_heard_and_while_it_lasts_none_begins_twice(
     events, channels, strikes, pedal, seen_after
 ):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_track, "_BLOCK_BYTES", 256)  # so that it grows often, and is read quickly
         bridge = MidiFileBridge(Path(folder, "take.mid"), channels=channels, strikes=strikes, pedal=pedal)
         bridge.open(SESSION)
         for n, event in enumerate(events, 1):
