@@ -63,7 +63,8 @@ def main(arguments: list[str]) -> int:
     if chosen.loopback:
         from benchmarks.latency_loopback import loopback
 
-        return loopback(*chosen.loopback, command)
+        seconds = QUICK_SECONDS if chosen.quick else HEADLINE_SECONDS
+        return loopback(*chosen.loopback, seconds, chosen.out, command)
     measured = [_measured(condition, chosen.sound, chosen.labels) for condition in conditions(chosen.quick)]
     sounds = f"{chosen.sound.name}" if chosen.sound else description()
     text = report(measured, sounds, circumstances(command))

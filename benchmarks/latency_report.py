@@ -38,7 +38,8 @@ class Measured:
 def nearest_rank(values: np.ndarray, percent: float) -> float:
     """The smallest value that `percent` of all are not above; nan of nothing."""
     values = np.sort(values[np.isfinite(values)])
-    return float(values[max(0, int(np.ceil(percent / 100 * len(values))) - 1)]) if len(values) else float("nan")
+    rank = int(np.ceil(round(percent / 100 * len(values), 6)))  # rounded: 99.9 % of 1000 are 999
+    return float(values[max(0, rank - 1)]) if len(values) else float("nan")
 
 
 def report(measured: list[Measured], sounds: str, where: dict[str, str]) -> str:

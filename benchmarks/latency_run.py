@@ -24,7 +24,7 @@ from benchmarks.rig.osc_client import Received as OscReceived
 from engine.cli.process import EngineProcess
 
 STRIKE_KEY = 37  # General MIDI side stick: what strikes without a name play
-START_SECONDS = 60.0  # the engine may compile at its very first start
+START_SECONDS = 180.0  # the engine may compile at its very first start
 SETTLE_SECONDS = 1.5  # from the last sound to the last answer, and some status
 DUE_WINDOW_SECONDS = 0.5  # the earliest period of this one and of its neighbours shows when periods are due
 

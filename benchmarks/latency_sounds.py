@@ -54,14 +54,20 @@ class Track:
 
 def made_tracks(seconds: float, sample_rate: int, seed: int) -> tuple[Track, ...]:
     """Clicks, drums and a piano, all at the same time."""
-    random = np.random.default_rng(seed)
-    click = np.full(max(1, round(CLICK_SECONDS * sample_rate)), LOUDEST, np.float32)
+    random = np.random.default_rng([seed, 1])
     hits, notes = sounds(sample_rate)
     return (
-        _track("click", "strike", ("level", "strike"), {0: [click]}, CLICK_EVERY_SECONDS, seconds, sample_rate, random),
+        click_track(seconds, sample_rate, seed),
         _track("kit", "strike", ("level", "drums"), {0: hits}, DRUM_EVERY_SECONDS, seconds, sample_rate, random),
         _track("piano", "note", WHOLE_CHAIN, notes, NOTE_EVERY_SECONDS, seconds, sample_rate, random),
-    )  # fmt: skip
+    )
+
+
+def click_track(seconds: float, sample_rate: int, seed: int) -> Track:
+    """Heard by the whole chain, as everybody has it who asks for nothing else."""
+    random = np.random.default_rng(seed)
+    click = np.full(max(1, round(CLICK_SECONDS * sample_rate)), LOUDEST, np.float32)
+    return _track("click", "strike", WHOLE_CHAIN, {0: [click]}, CLICK_EVERY_SECONDS, seconds, sample_rate, random)
 
 
 def description() -> str:
