@@ -130,3 +130,5 @@ def test_without_an_output_the_player_leaves_quietly(monkeypatch):
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
     with Player() as player:
         player.start()
+        player._process.wait(timeout=60)
+        player.start()  # to nobody
