@@ -58,7 +58,7 @@ class ScriptedSource(ArraySource):
         return n
 
 
-def make(samples, bridges, script=None, names=("a",), stages=None):
+def make(samples, bridges, script=None, names=("a",), stages=None, ensemble=None):
     script = script or {}
     source = ScriptedSource(samples, {at: (lambda c=c: c(session)) for at, c in script.items()})
     source.open()
@@ -68,7 +68,7 @@ def make(samples, bridges, script=None, names=("a",), stages=None):
         return Chain(made, StreamSpec(name, RATE))
 
     lanes = [Lane(name, chain(name), (0,), RATE, BLOCK) for name in names]
-    session = Session(source, lanes, [(f"bridge{i}", bridge) for i, bridge in enumerate(bridges)], BLOCK)
+    session = Session(source, lanes, [(f"bridge{i}", bridge) for i, bridge in enumerate(bridges)], BLOCK, ensemble)
     return session
 
 

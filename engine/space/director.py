@@ -189,11 +189,12 @@ class Director:
         except Exception as error:  # someone's model may raise anything; the sources go home
             self._proposes = False
             self._proposed[:] = self._homes
-            self._complain("model", f"the model of the space failed and was taken out: {type(error).__name__}: {error}")
+            what = f"{type(error).__name__}: {error}"
+            self._complain("model failed", f"the model of the space failed and was taken out: {what}")
             return
         sane = np.isfinite(self._asked).all(axis=1)
         if not sane.all():
-            self._complain("model", "the model of the space says what is no number; its sources stay where they are")
+            self._complain("model astray", "the model of the space wants what is no number; it is not obeyed")
         np.copyto(self._proposed, self._asked, where=sane[:, None])
 
     def _take_events(self) -> list[Event]:
