@@ -17,7 +17,7 @@ from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Star
 from engine.deadline import Deadlines
 from engine.ensemble import Guarded
 from engine.errors import IctusError
-from engine.events import PERIODIC, AllNotesOff, Cue, Event, Fault
+from engine.events import AllNotesOff, Cue, Event, Fault, NoteOn, Strike
 from engine.lane import Lane, push_together
 from engine.ledger import Window
 from engine.outbox import Outbox
@@ -59,7 +59,7 @@ class Session:
         self._busy = Window()  # seconds of work per second of sound
         self._wait = Window()  # from a block's arrival to the worker having dealt with it
         self._taken = Window()  # of blocks that brought news: from arrival until the worker took them up
-        self._worked = Window()  # of the same: from then until all their news was handed to the bridges
+        self._worked = {Strike: Window(), NoteOn: Window()}  # from then until such news was handed to the bridges
         self._deadlines = Deadlines(min(lane.hop_frames for lane in lanes))
 
     def run(self) -> None:
@@ -100,8 +100,10 @@ class Session:
             "wait_p99_ms": self._wait.percentile_ms(99),
             "taken_p50_ms": self._taken.percentile_ms(50),
             "taken_p99_ms": self._taken.percentile_ms(99),
-            "worked_p50_ms": self._worked.percentile_ms(50),
-            "worked_p99_ms": self._worked.percentile_ms(99),
+            "strike_work_p50_ms": self._worked[Strike].percentile_ms(50),
+            "strike_work_p99_ms": self._worked[Strike].percentile_ms(99),
+            "note_work_p50_ms": self._worked[NoteOn].percentile_ms(50),
+            "note_work_p99_ms": self._worked[NoteOn].percentile_ms(99),
             "hops": self._deadlines.n_hops,
             "deadline_misses": self._deadlines.n_missed,
             "notes": sum(lane.stats.notes for lane in self.lanes),
@@ -147,7 +149,9 @@ class Session:
         brings_news = False
         for events in push_together(self.lanes, block):
             self._send(events)
-            brings_news = brings_news or any(not isinstance(event, PERIODIC) for event in events)
+            for kind in self._worked.keys() & set(map(type, events)):
+                self._worked[kind].add(time.perf_counter() - began)
+                brings_news = True
         self._frames += n_frames
         if self._ensemble is not None:
             self._send(self._ensemble.process(self._frames))
@@ -164,7 +168,6 @@ class Session:
                 self._deadlines.dealt_with(self._frames, self.source.clock.sample_at(now), block_frames)
             if brings_news:
                 self._taken.add(waited_seconds - worked_seconds)
-                self._worked.add(worked_seconds)
 
     def _send(self, events: list[Event]) -> None:
         for event in events:
