@@ -23,6 +23,7 @@ ENGINE_DOORS = {  # the one place for each further library
     "rich": ["engine/cli/"],
 }
 PROTOCOLS = [{"mido", "rtmidi"}, {"pythonosc"}, {"matplotlib"}]  # a bridge speaks one
+PROTOCOLS += [{"librosa"}, {"pyarrow"}, {"joblib"}, {"distributed"}]  # files are a way out too, for work on many of them
 BRIDGES_MAY = {"bridges", "engine", "numpy"}.union(*PROTOCOLS)
 
 
@@ -69,6 +70,8 @@ def test_engine_imports_only_what_live_listening_needs(path):
 def test_a_bridge_imports_the_engine_and_one_protocol(path):
     modules = imported(path)
     assert modules <= BRIDGES_MAY, f"{name(path)} imports {sorted(modules - BRIDGES_MAY)}"
+    only_for_files = {"librosa", "pyarrow", "joblib", "distributed"}  # of the extras: what is live works without
+    assert not modules & only_for_files or name(path).startswith("bridges/features_file/"), name(path)
     spoken = [protocol & modules for protocol in PROTOCOLS if protocol & modules]
     assert len(spoken) <= 1, f"{name(path)} speaks {spoken}"
 
@@ -86,7 +89,7 @@ def test_the_rooms_are_there():
 def test_a_live_engine_process_never_loads_training_or_a_protocol():
     code = (
         "import engine.session, engine.cli, engine.cli.live, sys; "
-        "print(*({'torch', 'librosa', 'mido', 'rtmidi', 'pythonosc', 'matplotlib', 'training', 'bridges'} "
+        "print(*({'torch', 'librosa', 'joblib', 'mido', 'rtmidi', 'pythonosc', 'matplotlib', 'training', 'bridges'} "
         "& set(sys.modules)))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -20,6 +20,9 @@ def run(jobs: Sequence[Job], n_workers: int = 0, work: Work = work) -> Iterator[
     A file that kills the process that reads it takes its fellows along: they are begun anew, one by one in a process
     aside until it is found, then side by side again.
     """
+    if len(jobs) == 1:  # has no fellows, and another process would take longer to start than most files take
+        yield work(jobs[0])
+        return
     n_workers = n_workers or cpu_count()
     left = list(jobs)
     if n_workers > 1:

@@ -74,6 +74,8 @@ def work(job: Job) -> Outcome:
         return Outcome(job, note["seconds"], was_done=True)
     try:
         return _work(job)
+    except ImportError:  # will be so for all of them
+        raise
     except (IctusError, OSError, MemoryError) as error:
         return Outcome(job, error=str(error).rstrip(".") or type(error).__name__)
     except Exception as error:  # one file must not stop hundreds

@@ -21,15 +21,17 @@ N_PERIODS = LONGEST - SHORTEST + 1
 N_TEETH = 4
 PAST_HOPS = N_TEETH * LONGEST + N_TEETH
 MEMORY_SECONDS = 6.0  # after which an onset counts 1 / e for the tempo
-FAVOURED_BPM, FAVOURED_OCTAVES = 118.0, 0.65  # centre and standard deviation of the prior
+FAVOURED_BPM, FAVOURED_OCTAVES = 118.0, 1.0  # centre and standard deviation of the prior
 DRIFT_OCTAVES = 0.03  # how far a tempo wanders between two looks at it
 LEAP_SHARE = 0.002  # of belief that may go anywhere at each look
 LOOK_HOPS = 16  # from look to look
 SHARPNESS = 2.0  # the power of the comb's answer as evidence
 MEAN_SECONDS, LEVEL_SECONDS = 0.8, 6.0  # over which the strength's mean is taken off, and its size evened out
-TIGHTNESS = 5.0  # of beats to the period, in the score
+TIGHTNESS = 8.0  # of beats to the period, in the score
 ONSET_SHARE = 0.12  # of an onset in the score; the rest is the past
+MOST = 4.0  # times its usual size, an onset counts no more
 LEAST_STRENGTH = 0.05  # dB: below, an onset is no onset
+ANTICIPATION = 0.8  # how far from where it would be, in half beats, the next beat is looked for: one deviation
 STEER = 0.6  # an oscillator runs faster or slower by no more than this share to meet the beat foretold
 
 # State, one number each
@@ -121,7 +123,7 @@ def _evened(strength, state):
     state[_MEAN] += (strength - state[_MEAN]) / (MEAN_SECONDS * RATE_HZ)
     out = max(0.0, strength - state[_MEAN])
     state[_LEVEL] += (out * out - state[_LEVEL]) / (LEVEL_SECONDS * RATE_HZ)
-    return min(4.0, out / np.sqrt(state[_LEVEL] + LEAST_STRENGTH * LEAST_STRENGTH))
+    return min(MOST, out / np.sqrt(state[_LEVEL] + LEAST_STRENGTH * LEAST_STRENGTH))
 
 
 @njit(cache=True, nogil=True)
@@ -134,7 +136,7 @@ def _push(values, newest):
 @njit(cache=True, nogil=True)
 def _look(echoes, belief, comb, prior, drift, state):
     """Belief in each period: what it was, blurred, times what the comb hears now. The greatest is the period."""
-    total = 0.0
+    total, usual = 0.0, echoes[SHORTEST:].mean()  # what any two onsets, however far apart, have in common
     for p in range(N_PERIODS):
         lag = SHORTEST + p
         answer = 0.0
@@ -142,9 +144,9 @@ def _look(echoes, belief, comb, prior, drift, state):
             width = tooth - 1
             reached = 0.0
             for away in range(-width, width + 1):
-                reached += echoes[tooth * lag + away]
+                reached += echoes[tooth * lag + away] - usual
             answer += reached / (2 * width + 1)
-        comb[p] = answer * prior[p]
+        comb[p] = max(0.0, answer) * prior[p]
         total = max(total, comb[p])
     if total <= 0.0:
         state[_CONFIDENCE] = 0.0
@@ -163,7 +165,8 @@ def _look(echoes, belief, comb, prior, drift, state):
         belief[p] /= whole
     state[_PERIOD] = SHORTEST + best + _summit(belief, best)
     near = SHORTEST + best
-    state[_CONFIDENCE] = min(1.0, max(echoes[near - 1], echoes[near], echoes[near + 1]) / (state[_POWER] + 1e-9))
+    clear = max(echoes[near - 1], echoes[near], echoes[near + 1]) - usual
+    state[_CONFIDENCE] = min(1.0, max(0.0, clear / (state[_POWER] - usual + 1e-9)))
 
 
 @njit(cache=True, nogil=True)
@@ -194,7 +197,7 @@ def _foretell(score, ahead, period, state):
     for k in range(n_ahead):
         ahead[n_past + k] = _best(ahead, n_past + k, period)
         late = (k + 1 - 0.5 * period) / (0.5 * period)  # from where the oscillator would put it
-        worth = ahead[n_past + k] * np.exp(-0.5 * (late / 0.5) ** 2)
+        worth = ahead[n_past + k] * np.exp(-0.5 * (late / ANTICIPATION) ** 2)
         if worth > best:
             place, best = k + 1.0, worth
     wanted = (1.0 - state[_PHASE]) / place
