@@ -59,7 +59,18 @@ def build_chain(config: Config, entry: SourceConfig) -> Chain:
 
 
 def _chain(config: Config, entry: SourceConfig, stages: list[tuple[str, Stage]]) -> Chain:
-    return Chain(stages, StreamSpec(entry.name, config.stream_rate))
+    stream = StreamSpec(entry.name, config.stream_rate)
+    is_slow = {name: not getattr(stage, "prompt", True) for name, stage in stages}
+    for name, stage in stages:
+        for other in (*getattr(stage, "after", ()), *getattr(stage, "confirms", ()), *getattr(stage, "awaits", ())):
+            if is_slow.get(other, is_slow[name]) != is_slow[name]:
+                raise ConfigError(
+                    f"source {entry.name}: the stage {name} needs to hear what {other} says, but one of the two is "
+                    "prompt and the other is not"
+                )
+    slow = [(name, stage) for name, stage in stages if is_slow[name]]
+    prompt = [(name, stage) for name, stage in stages if not is_slow[name]]
+    return Chain(prompt, stream, Chain(slow, stream, is_slow=True) if slow else None)
 
 
 def _stages(config: Config, entry: SourceConfig) -> list[tuple[str, Stage]]:
@@ -91,7 +102,8 @@ def _share_models(stages: list[Stage]) -> None:
 
 
 def _lane(entry: SourceConfig, chain: Chain, source: Source) -> Lane:
-    if source.clock is not None and (impossible := chain.for_files_alone):
+    impossible = chain.for_files_alone + (chain.slow.for_files_alone if chain.slow else ())
+    if source.clock is not None and impossible:
         raise ConfigError(
             f"source {entry.name}: the stage {impossible[0]} has a model for whole files, which cannot listen live; "
             "ictus transcribe can use it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.errors import IctusError
-from engine.events import Event, Fault, NoteOff, NoteOn, Pedal
+from engine.events import Event, Fault, NoteOff, NoteOn, Pedal, Strike
 from engine.features.frontend import FrontEnd
 from engine.models.shared import SharedRunner
 from engine.spec import FeatureSpec, StreamSpec
@@ -18,6 +18,7 @@ from engine.stage import Frame, Stage
 FIRST_REST_SECONDS = 1.0  # of a stage that failed; twice as long each time it fails again
 LONGEST_REST_SECONDS = 64.0
 GOOD_SECONDS = 60.0  # at work for so long, it is trusted as at first
+PROMPT_EVENTS = (Strike, NoteOn, NoteOff, Pedal)  # what is played upon: nothing slow may say it
 
 
 class ChainError(IctusError, ValueError):
@@ -43,10 +44,17 @@ class Chain:
 
     Stages may hop at different lengths; the chain's is their greatest common divisor, and each stage is called when
     its own hop is complete, in the order of the chain. Front-ends run once per FeatureSpec, whoever listens.
+
+    `slow`: the chain of those stages of the same stream that need not be prompt, for whoever can let them listen
+    without waiting for them. None: there are none.
     """
 
-    def __init__(self, stages: list[tuple[str, Stage]], stream: StreamSpec) -> None:
+    def __init__(
+        self, stages: list[tuple[str, Stage]], stream: StreamSpec, slow: Chain | None = None, is_slow: bool = False
+    ) -> None:
         _check_order(stages, stream)
+        self.slow = slow
+        self._unspeakable = PROMPT_EVENTS if is_slow else ()
         for _, stage in stages:
             stage.prepare(stream)
         hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
@@ -72,7 +80,7 @@ class Chain:
     def reset(self) -> None:
         """Back to sample 0, with every stage at work again."""
         self._live = list(self._all)
-        self._frame = Frame(self.stream)
+        self._frame = Frame(self.stream, self._unspeakable)
         for place in self._all:
             place.stage.reset()
             place.rest_seconds, place.back_at_sample = FIRST_REST_SECONDS, 0
@@ -89,9 +97,10 @@ class Chain:
             pass
         return self.events
 
-    def hearing(self, samples: np.ndarray) -> Iterator[SharedRunner]:
-        """`process` with pauses: before each stage that has asked a model which other chains share. Whoever goes
-        through all of them together lets the model step in between, once for all; if nobody does, the stage will.
+    def hearing(self, samples: np.ndarray) -> Iterator[SharedRunner | None]:
+        """`process` with pauses. Before each stage that has asked a model which other chains share: whoever goes
+        through all of them together lets the model step in between, once for all; if nobody does, the stage will. And
+        (None) after each stage that told a strike: it need not wait for those that compute longer, and none changes it.
         """
         frame = self._frame
         start = frame.end_sample
@@ -110,7 +119,29 @@ class Chain:
                 self._hand_over(place)
                 if place.ask is not None and (asked := self._ask(place)) is not None:
                     yield asked
+                n_before = len(frame.events)
                 self._call(place)
+                if any(isinstance(event, Strike) for event in frame.events[n_before:]):
+                    yield None
+
+    def skip_to(self, end_sample: int) -> None:
+        """What comes next ends one hop after `end_sample`, a whole number of hops; if that leaves out some, all begin
+        afresh behind them. Nothing may be sounding."""
+        if end_sample == self._frame.end_sample:
+            return
+        self._frame.end_sample = end_sample
+        for hop in self._hops.values():
+            hop[...] = 0
+        for front_end in self._front_ends.values():
+            front_end.reset()
+        for place in self._live:
+            place.back_at_sample = end_sample
+        self._live = []
+
+    @property
+    def end_sample(self) -> int:
+        """Stream samples heard so far."""
+        return self._frame.end_sample
 
     @property
     def events(self) -> list[Event]:
@@ -129,6 +160,10 @@ class Chain:
             if place.name == name:
                 return place.stage
         raise KeyError(name)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(place.name for place in self._all)
 
     @property
     def for_files_alone(self) -> tuple[str, ...]:

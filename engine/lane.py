@@ -17,6 +17,8 @@ from engine.chain import Chain
 from engine.events import PERIODIC, Event, Fault, NoteOff, NoteOn, Strike
 from engine.features.resample import Resampler
 from engine.models.shared import SharedRunner
+from engine.slow import SlowLane
+from engine.stage import Stage
 
 _LOUDEST = 16.0  # +24 dBFS: beyond this a float stream holds no sound
 
@@ -34,6 +36,7 @@ class Lane:
     def __init__(self, name: str, chain: Chain, channels: tuple[int, ...], source_rate: int, block_frames: int) -> None:
         self.name, self.source_rate = name, source_rate
         self.chain = chain
+        self.slow = SlowLane(chain.slow) if chain.slow else None
         self.muted = False
         self.overheard_by: Callable[[np.ndarray], None] | None = None  # is handed all that is new of the stream
         self._channels = np.array(channels, np.int64)
@@ -46,29 +49,47 @@ class Lane:
 
     def push(self, block: np.ndarray) -> list[Event]:
         """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
-        for _ in self.hearing(block):
-            pass
-        return self.events
+        events: list[Event] = []
+        for asked in self.hearing(block):
+            if asked is None:
+                events += self.events
+        return events + self.events
 
-    def hearing(self, block: np.ndarray) -> Iterator[SharedRunner]:
-        """`push` with pauses, as Chain.hearing makes them; afterwards `events` are those of the block."""
+    def hearing(self, block: np.ndarray) -> Iterator[SharedRunner | None]:
+        """`push` with pauses, as Chain.hearing makes them, and (None) after each hop with news: what is known already
+        need not wait for what is still to be computed. At None, and at the end, `events` are what is new since None.
+        """
         mono = self._mono[: len(block)]
         self.stats.bad_samples += _mix(block, self._channels, mono, _LOUDEST)
         n_new = self._resampler.process(mono, self._stream[self._n_waiting :])
         if self.overheard_by is not None:
             self.overheard_by(self._stream[self._n_waiting : self._n_waiting + n_new])
         self._n_waiting += n_new
-        hop_samples, events, at = self.chain.hop_samples, [], 0
+        hop_samples, at = self.chain.hop_samples, 0
+        self.events = []
         while self._n_waiting - at >= hop_samples:
-            yield from self.chain.hearing(self._stream[at : at + hop_samples])
+            hop = self._stream[at : at + hop_samples]
+            told: list[Event] = []
+            for asked in self.chain.hearing(hop):
+                if asked is None:
+                    strikes = [event for event in self.chain.events if isinstance(event, Strike) and event not in told]
+                    told += strikes
+                    self.events += self._passed(self._in_source_frames(strikes, self.chain.end_sample))
+                yield asked
+                if asked is None:
+                    self.events = []
             at += hop_samples
-            self._end_sample += hop_samples
-            if heard := self.chain.events:
-                events += self._in_source_frames(heard)
+            if self.slow is not None:
+                self.slow.hear(hop)
+                self.events += self._passed(self._slow_news())
+            heard = [event for event in self.chain.events if event not in told]
+            self.events += self._passed(self._in_source_frames(heard, self.chain.end_sample))
+            if self.events:
+                yield None
+                self.events = []
         if at:
             self._stream[: self._n_waiting - at] = self._stream[at : self._n_waiting].copy()
             self._n_waiting -= at
-        self.events = self._passed(events)
 
     def flush(self) -> list[Event]:
         """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""
@@ -80,7 +101,14 @@ class Lane:
         return events + self.end_notes("stop")
 
     def end_notes(self, reason: str) -> list[Event]:
-        return self._passed(self._in_source_frames(self.chain.end_notes(reason)))
+        return self._passed(self._in_source_frames(self.chain.end_notes(reason), self.chain.end_sample))
+
+    def last_slow_news(self, timeout_seconds: float) -> list[Event]:
+        """No more sound will come: what slow stages still have to say of it, if they say it within that time."""
+        if self.slow is None:
+            return []
+        self.slow.finish(timeout_seconds)
+        return self._passed(self._slow_news())
 
     def mute(self, reason: str = "mute") -> list[Event]:
         """Say nothing of what is heard from now on (levels, features and faults apart); the notes that sound end here."""
@@ -97,15 +125,27 @@ class Lane:
         """Back to frame 0, nothing heard and nothing counted."""
         self.stats = LaneStats()
         self.chain.reset()
+        if self.slow is not None:
+            self.slow.reset()
         self._resampler.reset()
         self.events: list[Event] = []
         self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
-        self._end_sample = 0  # stream samples the chain has heard
 
     @property
     def hop_frames(self) -> float:
         """The chain's hop in frames of the source; need not be whole."""
         return self.chain.hop_samples * self.source_rate / self.chain.stream.sample_rate
+
+    def stage(self, name: str) -> Stage:
+        """KeyError: it has no such stage."""
+        if self.slow is not None and name in self.slow.chain.stages:
+            return self.slow.chain.stage(name)
+        return self.chain.stage(name)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Their names; those in no hurry last."""
+        return self.chain.stages + (self.slow.chain.stages if self.slow else ())
 
     def _silence(self) -> np.ndarray:
         """A block as the source gives them."""
@@ -115,7 +155,8 @@ class Lane:
         """Declared, per stage; the resampler is a row of its own."""
         stream_rate = self.chain.stream.sample_rate
         rows = {"resample": self._resampler.latency_frames / self.source_rate}
-        return rows | {name: samples / stream_rate for name, samples in self.chain.ledger().items()}
+        declared = self.chain.ledger() | (self.slow.chain.ledger() if self.slow else {})
+        return rows | {name: samples / stream_rate for name, samples in declared.items()}
 
     def _passed(self, events: list[Event]) -> list[Event]:
         if self.muted:
@@ -125,8 +166,13 @@ class Lane:
             self.stats.strikes += isinstance(event, Strike) and event.is_new
         return events
 
-    def _in_source_frames(self, events: list[Event]) -> list[Event]:
-        reported = self._resampler.frames_needed(self._end_sample - 1) if self._end_sample else 0
+    def _slow_news(self) -> list[Event]:
+        news = self.slow.news(self.chain.end_sample)
+        return [event for end_sample, events in news for event in self._in_source_frames(events, end_sample)]
+
+    def _in_source_frames(self, events: list[Event], end_sample: int) -> list[Event]:
+        """`events`: in stream samples, known when `end_sample` of them had been heard."""
+        reported = self._resampler.frames_needed(end_sample - 1) if end_sample else 0
         return [self._in_source_frames_one(event, reported) for event in events]
 
     def _in_source_frames_one(self, event: Event, reported: int) -> Event:
@@ -142,12 +188,14 @@ def push_together(lanes: Sequence[Lane], block: np.ndarray) -> Iterator[list[Eve
     while waiting:
         asked: dict[SharedRunner, None] = {}
         for lane, hearing in tuple(waiting.items()):
-            shared = next(hearing, None)
-            if shared is None:
-                del waiting[lane]
+            for shared in hearing:
+                if shared is not None:
+                    asked[shared] = None
+                    break
                 yield lane.events
             else:
-                asked[shared] = None
+                del waiting[lane]
+                yield lane.events
         for shared in asked:
             try:
                 shared.step()

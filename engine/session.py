@@ -26,6 +26,7 @@ from engine.realtime import Calm
 from engine.sources.base import Source
 
 _MOST_COMMANDS = 256  # waiting; a flood beyond that is refused, not stored
+_SLOW_SECONDS = 1.0  # for what slow stages still have to say when the source has ended
 _CLOSE_SECONDS = 30.0  # for all bridges together to send what is left and finish their files; a first picture is slow
 
 
@@ -52,6 +53,7 @@ class Session:
         self._commands: deque[Command] = deque()
         self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_COMMANDS)
         self._pumps: list[Pump] = []
+        self._slow_lanes = [lane.slow for lane in lanes if lane.slow is not None]
         self._stop = threading.Event()
         self._warning = ""  # of the source, as last told
         self._frames = 0
@@ -68,11 +70,16 @@ class Session:
         with Calm(live):
             try:
                 self._open_bridges(patient=not live)
+                if live:
+                    for slow in self._slow_lanes:
+                        slow.start()
                 while not (self._stop.is_set() or self.source.ended):
                     self._turn()
             finally:
                 for lane in self.lanes:
                     self._send(lane.flush() if self.source.ended else lane.end_notes("stop"))
+                for lane in self.lanes:
+                    self._send(lane.last_slow_news(_SLOW_SECONDS))
                 self._close()
 
     def stop(self) -> None:
@@ -106,6 +113,8 @@ class Session:
             "note_work_p99_ms": self._worked[NoteOn].percentile_ms(99),
             "hops": self._deadlines.n_hops,
             "deadline_misses": self._deadlines.n_missed,
+            "slow_behind_ms": max((slow.behind_seconds * 1000 for slow in self._slow_lanes), default=0.0),
+            "slow_skipped_hops": sum(slow.n_skipped_hops for slow in self._slow_lanes),
             "notes": sum(lane.stats.notes for lane in self.lanes),
             "strikes": sum(lane.stats.strikes for lane in self.lanes),
             "dropped_frames": stats.dropped_frames,
@@ -218,9 +227,9 @@ class Session:
 
     def _set_option(self, lane: Lane, command: SetOption) -> None:
         try:
-            stage = lane.chain.stage(command.stage)
+            stage = lane.stage(command.stage)
         except KeyError:
-            self._tell("command", f"source {lane.name} has no stage {command.stage!r}; it has {lane.chain.live_stages}")
+            self._tell("command", f"source {lane.name} has no stage {command.stage!r}; it has {lane.stages}")
             return
         options = getattr(stage, "options", {})
         if command.option not in options:
