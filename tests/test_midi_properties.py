@@ -18,6 +18,7 @@ from bridges import live_track, midi
 from bridges.channels import DRUM_CHANNEL, key_of_strike
 from bridges.midi import POLL_SECONDS, STRIKE_SECONDS, MidiBridge
 from bridges.midi_file import MidiFileBridge
+from bridges.note_table import Place
 from engine.bridge import BridgeError, SessionInfo
 from engine.events import (
     CONFIRMED,
@@ -33,7 +34,7 @@ from engine.events import (
     Strike,
 )
 from engine.outbox import Outbox
-from tests.test_midi import Instrument, UnreliablePort
+from tests.test_midi import ALL_NOTES_OFF, Instrument, UnreliablePort
 
 RATE = 48_000
 SOURCES = ("guitar", "bass")
@@ -80,14 +81,20 @@ class Cable(UnreliablePort):
 
     def __init__(self, instrument: Instrument, is_plugged: bool) -> None:
         super().__init__(instrument)
-        self.is_plugged, self.n_left = is_plugged, None
+        self.is_plugged, self.n_left, self.was_put_back = is_plugged, None, False
 
     def inherit(self, state: dict) -> None:
         assert state == self.state
 
+    def look_after_cables(self) -> bool:
+        was_put_back, self.was_put_back = self.was_put_back, False
+        return was_put_back
+
     def send(self, message: list[int]) -> None:
         status, *values = message
         assert status & 0xF0 in (0x80, 0x90, 0xB0) and len(values) == 2 and all(0 <= value <= 127 for value in values)
+        if values[0] == ALL_NOTES_OFF and status & 0xF0 == 0xB0:
+            assert status & 0x0F not in {channel for channel, _ in self.instrument.sounding}, "somebody plays there"
         super().send(message)
         if self.n_left is not None:
             self.n_left -= 1
@@ -165,6 +172,15 @@ class LiveMidi(RuleBasedStateMachine):
     @rule(is_plugged=st.booleans())
     def the_cable_is(self, is_plugged: bool) -> None:
         self.cable.is_plugged = is_plugged
+
+    @rule(pulled=st.lists(st.tuples(st.integers(0, 1), pitch), max_size=3))
+    def the_server_had_lost_the_cable(self, pulled: list) -> None:
+        """The bridge puts it back when it looks; until then the instrument missed the ends of notes at `pulled`."""
+        self.cable.was_put_back = True
+        board = self.bridge._kept.places()
+        missed = {(channel, key) for channel, key in pulled if Place(channel + 1, key) in board}
+        self.instrument.sounding |= missed - set(self.expected)
+        self.time_passes(POLL_SECONDS)
 
     def hear(self, event: Event) -> None:
         match event:
@@ -257,6 +273,17 @@ def test_what_sounds_is_right_after_every_step_of(steps):
         for name, argument in steps:
             getattr(machine, name)(argument)
             machine.what_sounds_is_what_has_begun_and_not_ended()
+    finally:
+        machine.teardown()
+
+
+def test_whoever_lost_count_is_told_on_every_channel_that_was_played_on():
+    machine = LiveMidi()
+    try:
+        machine.begin(CHANNELS[0], None, False)
+        machine.something_is_heard([drum("kick", 1), AllNotesOff("guitar", 0, 0, "panic")])
+        told = [message for message in machine.instrument.heard if message[1] == ALL_NOTES_OFF]
+        assert told == [(0xB0, ALL_NOTES_OFF, 0), (0xB9, ALL_NOTES_OFF, 0)]
     finally:
         machine.teardown()
 
