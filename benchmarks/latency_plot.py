@@ -40,7 +40,7 @@ def draw(measured: list[Measured], path: Path) -> None:
         _made_of(grid[1, column], shown, column)
     grid[0, 0].set_ylabel("share of sounds answered by then")
     grid[0, 0].legend(title="block", fontsize=8, loc="lower right")
-    grid[1, 0].set_ylabel("milliseconds, medians")
+    grid[1, 0].set_ylabel("milliseconds, means")
     handles, labels = grid[1, 0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], fontsize=8, ncol=len(labels), loc="lower center")
     figure.suptitle(
@@ -72,7 +72,7 @@ def _spread(axes: Any, shown: list[Measured], column: int, shades: np.ndarray) -
 def _made_of(axes: Any, shown: list[Measured], column: int) -> None:
     bottoms = np.zeros(len(shown))
     for name, colour in zip(ROWS, COLOURS, strict=True):
-        heights = np.array([np.nan_to_num(nearest_rank(one.answers[column].rows[name], 50)) for one in shown])
+        heights = np.array([_mean(one.answers[column].rows[name]) for one in shown])
         axes.bar(range(len(shown)), heights, 0.7, bottoms, color=colour, label=WORDS[name])
         bottoms += np.maximum(heights, 0)
     for at, one in enumerate(shown):
@@ -83,3 +83,8 @@ def _made_of(axes: Any, shown: list[Measured], column: int) -> None:
     axes.set_xticks(range(len(shown)), [str(one.condition.block_samples) for one in shown])
     axes.set(xlabel="block, samples")
     axes.grid(axis="y", alpha=0.25)
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else 0.0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from benchmarks import latency
+from benchmarks import latency, latency_ledger
 from benchmarks.latency_ledger import ROWS, answers
 from benchmarks.latency_loopback import loopback, rounds_of
 from benchmarks.latency_report import Measured, broken_bounds, ledger, nearest_rank
@@ -30,7 +30,7 @@ from engine.sources.array import ArraySource
 RATE, PERIOD = 48_000, 64
 SENT_AFTER, ARRIVED_AFTER, MIDI_AFTER = 0.0007, 0.0001, 0.0009  # seconds: after the block, after that, after that
 BEFORE_BLOCKS = 123
-STATUS = {"taken_p50_ms": 0.1, "taken_p99_ms": 0.2, "worked_p50_ms": 0.4, "worked_p99_ms": 0.5}
+STATUS = {"taken_p50_ms": 0.1, "taken_p99_ms": 0.2, "strike_work_p50_ms": 0.4, "strike_work_p99_ms": 0.5}
 
 
 def cycles_of(n_frames: int, late_seconds: np.ndarray | float = 0.0, period: int = PERIOD) -> Cycles:
@@ -147,7 +147,8 @@ def replace_state(word: OscReceived) -> OscReceived:
     return word._replace(at_seconds=word.at_seconds + 0.05, arguments=["click", "retracted", *word.arguments[2:]])
 
 
-def test_a_note_is_answered_by_its_own_pitch(raw):
+def test_a_note_is_answered_by_its_own_pitch(raw, monkeypatch):
+    monkeypatch.setattr(latency_ledger, "NEAR_BLOCKS", (0,))  # these notes are nobody's: no count would give them again
     (track,) = raw.tracks
     first, second, *_ = track.stimuli
     track = replace(track, kind="note", chain=("notes",), stimuli=(replace(first, pitch=60), replace(second, pitch=64)))
@@ -180,7 +181,7 @@ def test_a_broken_bound_is_said_and_a_kept_one_is_not(raw):
     shifted = replace(heard, osc_ms=heard.osc_ms + 3.0)
     (said,) = broken_bounds([replace(measured, answers=(shifted,))])
     assert "in no row of the ledger" in said
-    assert ledger(measured, shifted)["unexplained"][1] == pytest.approx(3.0, abs=0.7)
+    assert ledger(measured, shifted)["unexplained"][1] == pytest.approx(3.0, abs=1e-3)
     missing = replace(heard, n_played=heard.n_played + 1)
     assert "clicks were not told" in " ".join(broken_bounds([replace(measured, answers=(missing,))]))
 
