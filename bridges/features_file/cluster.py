@@ -27,7 +27,7 @@ def run(jobs: Sequence[Job], address: str, work: Callable[[Job], Outcome] = work
         if not client.scheduler_info()["workers"]:
             raise ClusterError(f"the Dask scheduler at {address!r} has no workers; start some with `dask worker`")
         jobs_of = dict(zip(client.map(work, jobs, pure=False, batch_size=200), jobs, strict=True))
-        for future in as_completed(jobs_of):
+        for future in as_completed(jobs_of, loop=client.loop):
             job = jobs_of.pop(future)
             if error := future.exception():
                 yield Outcome(job, error=f"{job.file} was given up: {_sentence(error)}")
