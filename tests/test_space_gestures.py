@@ -93,6 +93,13 @@ def test_a_jump_happens_at_every_attack_and_at_nothing_else():
     assert np.array_equal(np.flatnonzero(np.abs(np.diff(places, axis=0)).sum(axis=1)) + 1, attacks)
 
 
+def test_an_attack_that_flutters_is_one_jump():
+    onsets = np.zeros(3000)
+    onsets[[100, 102, 104, 200]] = 0.9
+    places = performed("jump", onsets=onsets)[:, 0]
+    assert np.array_equal(np.flatnonzero(np.abs(np.diff(places, axis=0)).sum(axis=1)) + 1, [100, 200])
+
+
 def test_a_source_without_a_gesture_stays_at_its_anchor():
     assert (performed("off") == (1.0, 2.0, 0.5)).all()
 

@@ -97,8 +97,8 @@ def _move(wanted, frozen, positions, velocities, targets, edges, corners, height
             wx, wy, wz = _paced(wx, wy, wz, smoothing, BRAKE_SHARE * acceleration, top_speed)
             wx, wy = _turned_slower(x, y, wx, wy, TURN_SHARE * turn)
             wx, wy = _along_walls(x, y, wx, wy, edges, smoothing, BRAKE_SHARE * acceleration)
-        wx, wy, wz = _shortened(wx - vx, wy - vy, wz - vz, acceleration * dt)  # the change, as far as it is allowed
-        wx, wy, wz = _shortened(vx + wx, vy + wy, vz + wz, top_speed)
+        dx, dy, dz = _shortened(wx - vx, wy - vy, wz - vz, acceleration * dt)  # the change, as far as it is allowed
+        wx, wy, wz = vx + dx, vy + dy, vz + dz  # between two that are no faster than allowed
         bx, by, bz = _braked(vx, vy, vz, acceleration * dt)
         vx, vy, vz = bx, by, bz
         for share in _TRIES:
