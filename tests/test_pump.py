@@ -1,83 +1,96 @@
-"""Laws of the thread that carries a bridge's events: an urgent one is in a hurry when live, and only while it sends."""
+"""Laws of a pump: all that was put is sent before the bridge is closed, and nothing that a bridge raises stops it."""
 
 from __future__ import annotations
 
-import os
-import threading
+import time
 
 import pytest
 
-from engine.clock import SampleClock
-from engine.events import Event, NoteOn
+from engine.events import CONFIRMED, TENTATIVE, Level, NoteOff, NoteOn, Strike
 from engine.outbox import Outbox
 from engine.pump import Pump
-from engine.realtime import BRIDGE_PRIORITY, WORKER_PRIORITY, Calm
 
-NOTE = NoteOn("a", 0, 0, 1, 60, 64, 1.0)
-
-pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="no such scheduling here")
+DEADLINE_SECONDS = 30.0
 
 
-class Noter:
-    """A bridge that notes how its thread is scheduled: (policy, priority)."""
+class Bridge:
+    """Keeps what is asked of it, in order, and raises where it is told to."""
 
-    def __init__(self, is_urgent: bool) -> None:
-        self.is_urgent = is_urgent
-        self.sending: list[tuple[int, int]] = []
-        self.closing: list[tuple[int, int]] = []
+    def __init__(self, broken: tuple[str, ...] = ()) -> None:
+        self.calls: list = []
+        self.broken = broken
 
-    def send(self, event: Event) -> None:
-        self.sending.append(scheduling())
+    def send(self, event) -> None:
+        self._called("send", event)
 
-    def tick(self) -> None: ...
+    def tick(self) -> None:
+        self._called("tick", None)
 
     def close(self) -> None:
-        self.closing.append(scheduling())
+        self._called("close", None)
+
+    def _called(self, name: str, event) -> None:
+        self.calls.append(event or name)
+        if name in self.broken:
+            raise ConnectionError(f"{name} does not work")
 
 
-def scheduling() -> tuple[int, int]:
-    return os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, os.sched_getparam(0).sched_priority
+class Clock:
+    """Every frame sounds a thousand seconds from now."""
+
+    def seconds_of(self, sample: int) -> float:
+        return time.monotonic() + 1000.0
 
 
-def carried(bridge: Noter, live: bool) -> Noter:
-    """`bridge` after one event, its thread started as a session starts it: by the worker, at the worker's priority."""
-
-    def work() -> None:
-        with Calm(live):
-            pump = Pump("noter", bridge, Outbox(("a",)), SampleClock(48_000) if live else None, lambda *_: None)
-            pump.start()
-            pump.outbox.put(NOTE)
-            assert pump.finish(10.0)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    return bridge
+LEVELS = [Level("a", n, n, -20.0, -10.0) for n in range(100)]
 
 
-def may_be_in_a_hurry() -> bool:
-    with Calm(True) as calm:
-        return "real-time priority" in calm.granted
+def pumped(bridge: Bridge, events, clock=None) -> tuple[Pump, list]:
+    """What became of `events`, which were there before it started, as was the wish that it end."""
+    outbox, told = Outbox(("a",)), []
+    for event in events:
+        outbox.put(event)
+    pump = Pump("x", bridge, outbox, clock, lambda where, message: told.append((where, message)))
+    pump._stopping.set()
+    pump.start()
+    assert pump.finish(DEADLINE_SECONDS)
+    return pump, told
 
 
-def test_an_urgent_bridge_sends_in_a_hurry_behind_the_worker_and_closes_at_leisure():
-    if not may_be_in_a_hurry():
-        pytest.skip("real-time priority is not permitted here")
-    bridge = carried(Noter(is_urgent=True), live=True)
-    assert bridge.sending == [(os.SCHED_FIFO, BRIDGE_PRIORITY)]
-    assert BRIDGE_PRIORITY < WORKER_PRIORITY
-    assert bridge.closing == [(os.SCHED_OTHER, 0)]
+def test_whoever_is_told_to_end_sends_first_what_is_there_and_then_closes():
+    bridge = Bridge()
+    pump, told = pumped(bridge, LEVELS)
+    assert [call for call in bridge.calls if call != "tick"] == [*LEVELS, "close"]
+    assert not told and not pump.n_errors
 
 
-@pytest.mark.parametrize(("is_urgent", "live"), [(False, True), (True, False)])
-def test_nobody_else_is_in_a_hurry(is_urgent, live):
-    bridge = carried(Noter(is_urgent), live)
-    assert bridge.sending == bridge.closing == [(os.SCHED_OTHER, 0)]
+@pytest.mark.parametrize("broken", [("send",), ("tick",), ("close",), ("send", "tick", "close")])
+def test_whatever_raises_is_counted_and_told_and_stops_nothing(broken, monkeypatch):
+    monkeypatch.setattr("engine.pump._TICK_SECONDS", 0.0)  # one after every event
+    bridge = Bridge(broken)
+    pump, told = pumped(bridge, LEVELS)
+    assert [call for call in bridge.calls if call != "tick"] == [*LEVELS, "close"]
+    assert bridge.calls.count("tick") >= len(LEVELS)
+    asked = [call if isinstance(call, str) else "send" for call in bridge.calls]
+    raised = [name for name in asked if name in broken]
+    assert pump.n_errors == len(raised) > 0
+    assert told == [("bridge x", f"bridge x: {raised[0]} does not work")], "one kind of error is told once"
 
 
-def test_where_it_is_refused_it_sends_all_the_same(monkeypatch):
-    def refuse(*_):
-        raise PermissionError(1, "Operation not permitted")
+def test_lateness_is_of_the_first_word_of_notes_and_strikes():
+    first_words = [NoteOn("a", 0, 0, 1, 60, 64, 1.0), Strike("a", 0, 0, 1, TENTATIVE, 1.0, 1.0)]
+    others = [NoteOff("a", 0, 0, 1, 60, 0), Strike("a", 0, 0, 1, CONFIRMED, 1.0, 1.0, is_new=False), *LEVELS]
+    pump, _ = pumped(Bridge(), [*others, *first_words], Clock())
+    assert len(pump.late) == len(first_words)
 
-    monkeypatch.setattr(os, "sched_setscheduler", refuse)
-    assert carried(Noter(is_urgent=True), live=True).sending == [(os.SCHED_OTHER, 0)]
+
+def test_a_bridge_is_looked_after_though_nothing_happens(monkeypatch):
+    monkeypatch.setattr("engine.pump._TICK_SECONDS", 0.001)
+    bridge, outbox = Bridge(), Outbox(("a",))
+    pump = Pump("x", bridge, outbox, None, lambda *_: None)
+    pump.start()
+    until = time.monotonic() + DEADLINE_SECONDS
+    while bridge.calls.count("tick") < 3:
+        assert time.monotonic() < until, "no tick"
+        time.sleep(0.001)
+    assert pump.finish(DEADLINE_SECONDS) and bridge.calls[-1] == "close"
