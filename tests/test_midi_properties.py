@@ -93,9 +93,9 @@ class Cable(UnreliablePort):
     def send(self, message: list[int]) -> None:
         status, *values = message
         assert status & 0xF0 in (0x80, 0x90, 0xB0) and len(values) == 2 and all(0 <= value <= 127 for value in values)
+        super().send(message)
         if values[0] == ALL_NOTES_OFF and status & 0xF0 == 0xB0:
             assert status & 0x0F not in {channel for channel, _ in self.instrument.sounding}, "somebody plays there"
-        super().send(message)
         if self.n_left is not None:
             self.n_left -= 1
             if not self.n_left:
