@@ -158,9 +158,9 @@ class SpaceModel:
         np.maximum(self._most_onset, heard.ears[:, ONSET], out=self._most_onset)
         moved_by_others = np.abs(places - self._at).max(axis=1) > APART
         self._at[moved_by_others] += 0.2 * (places - self._at)[moved_by_others]
-        if self._tick % self._ticks_a_step == 0:
-            self._step(heard)
         self._tick += 1
+        if self._tick % self._ticks_a_step == 0:  # the last of them: what an ear of the net's own rate would hear
+            self._step(heard)
         self._at += self._speed * self._tick_seconds
         np.clip(self._at, -WALL, WALL, out=self._at)
         out[:, :2] = self._at * self._radius

@@ -21,7 +21,7 @@ from engine.space.model import identity_width
 from engine.space.proposer import BAND_COLUMNS
 from training.space.dataset import Sequence as Columns
 
-STRAY = (0.0, 0.03, 0.1, 0.25)  # radii, one of them for each stretch
+STRAY = (0.0, 0.05, 0.2, 0.5)  # radii, one of them for each stretch
 STRAY_SECONDS = 3.0  # after which a stray walk has turned elsewhere
 RETURN_SECONDS = 1.0
 FORGET_STYLE = 0.15  # of the stretches: whose style they are is not told
