@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import results
@@ -47,19 +48,19 @@ def conditions(quick: bool) -> list[Condition]:
     ]
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="ictus bench latency", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="blocks of 64 and 256 at 48 kHz alone: a minute or so")
-    parser.add_argument("--out", type=Path, default=Path("bench_out"), metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=results.OUT, metavar="FOLDER", help=results.OUT_HELP)
     parser.add_argument("--sound", type=Path, metavar="FILE", help="a recording in place of the made sounds")
     parser.add_argument("--labels", type=Path, metavar="FILE.csv", help="when its sounds begin")
     parser.add_argument("--loopback", nargs=2, metavar=("OUTPUT", "INPUT"), help="two sound devices and a cable")
     chosen = parser.parse_args(arguments)
     if (chosen.sound is None) != (chosen.labels is None):
         parser.error("--sound and --labels belong together")
-    command = " ".join(["ictus bench latency", *arguments])
+    command = " ".join(["ictus bench latency", *(sys.argv[1:] if arguments is None else arguments)])
     if chosen.loopback:
         from benchmarks.latency_loopback import loopback
 
@@ -68,8 +69,7 @@ def main(arguments: list[str]) -> int:
     measured = [_measured(condition, chosen.sound, chosen.labels) for condition in conditions(chosen.quick)]
     sounds = f"{chosen.sound.name}" if chosen.sound else description()
     text = report(measured, sounds, circumstances(command))
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    results.put(chosen.out / "RESULTS.md", "latency", text)
+    results.put(results.page(chosen.out), "latency", text)
     results.save(chosen.out / "latency_results.json", numbers(measured, circumstances(command)))
     draw(measured, chosen.out / "latency.png")
     print(text)
@@ -93,4 +93,4 @@ def _measured(condition: Condition, sound: Path | None, labels: Path | None) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

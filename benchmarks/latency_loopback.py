@@ -53,8 +53,7 @@ def loopback(output: str, input_: str, seconds: float, out: Path, command: str) 
         rounds = rounds_of(track, left_seconds(blocks, player.rate), osc.close())
         rate = player.rate
     text = report(rounds, len(track.stimuli), f"{output} → {input_}", rate, circumstances(command))
-    out.mkdir(parents=True, exist_ok=True)
-    results.put(out / "RESULTS.md", "latency: loopback", text)
+    results.put(results.page(out), "latency: loopback", text)
     print(text)
     if len(rounds) < 0.9 * len(track.stimuli):
         print(f"only {len(rounds)} of {len(track.stimuli)} clicks came back; check cable and levels", file=sys.stderr)

@@ -47,7 +47,7 @@ def report(measured: list[Measured], sounds: str, where: dict[str, str]) -> str:
     rates = dict.fromkeys(m.condition.sample_rate for m in measured)
     dials = [m for m in measured if m.condition.look_ahead_ms != measured[0].condition.look_ahead_ms]
     usual = [m for m in measured if m not in dials]
-    parts = ["### Latency", WHAT, f"Played: {sounds}."]
+    parts = ["### Latency", WHAT, f"Played: {sounds}.", "![how late, and what it is made of](latency.png)"]
     for rate in rates:
         same = sorted((m for m in usual if m.condition.sample_rate == rate), key=lambda m: m.condition.block_samples)
         head = f"#### Blocks at {rate} Hz, notes at {usual[0].condition.look_ahead_ms} ms"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -76,6 +77,9 @@ class JackServer:
         os.environ.update(self.environment)
 
     def start(self) -> None:
+        """OSError where there is no jackd, RuntimeError where it does not start."""
+        if shutil.which("jackd") is None:
+            raise OSError("there is no JACK server here: install jackd2 (Debian: apt install jackd2)")
         driver = ["-d", "dummy", "-r", str(self.sample_rate), "-p", str(self.period_samples)]
         environment = {**os.environ, **self.environment}
         with self._log.open("ab") as log:
