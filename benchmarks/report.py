@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[str] | None]] = {
     "latency": lambda chosen: [],
     "throughput": lambda chosen: _given("--peers", chosen.peers),
     "faults": lambda chosen: [],
+    "features": lambda chosen: [],
     "soak": lambda chosen: [] if chosen.quick else ["--hours", f"{chosen.hours:g}"],
     "accuracy_strikes": lambda chosen: chosen.data and ["--data", str(chosen.data), *_given("--peers", chosen.peers)],
     "accuracy_notes": lambda chosen: chosen.data and _notes(chosen),

@@ -18,7 +18,8 @@ from bridges.osc_packet import decode
 from bridges.osc_table import COMMANDS, KINDS, RECEIVE_PORT, ROUTES, SEND_PORT
 from engine.bridge import SessionInfo
 from engine.commands import Mute, NameCue, Panic, SetOption, Start, Stop
-from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Level, NoteOff, NoteOn, Pedal, Strike
+from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Feature, Level, NoteOff, NoteOn, Pedal, Strike
+from engine.features.catalogue import FEATURES
 from engine.session import Session
 from tests.support.pd import DEADLINE_SECONDS, PureData, free_port
 
@@ -51,6 +52,7 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
         NoteOn("guitar", 0, 480, 1, 60, 100, 0.5, 1),
         Strike("guitar", 0, 960, 1, CONFIRMED, 0.5, 0.75),
         Level("guitar", 0, 0, -20.0, -10.0),
+        Feature("guitar", 0, 0, "rms", (0.25,)),
         NoteOn("bass", 0, 480, 1, 40, 90, 0.5),
         NoteOff("guitar", 0, 480, 1, 60, 0),
         AllNotesOff("bass", 0, 0, "panic"),
@@ -70,6 +72,7 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
         "ictus-row-1: strike confirmed 0.5 0.75 20 1 0 any",
         "ictus level: guitar -20 -10",
         "ictus-row-1: level -20 -10",
+        "ictus feature: rms guitar 0.25",
         "ictus: note bass 40 90 0.5 10 1 0 0",
         "ictus-row-2: note 40 90 0.5 10 1 0 0",
         "ictus: note guitar 60 0 0 10 1 0 0",
@@ -124,6 +127,31 @@ def test_the_buttons_of_the_patch_send_what_the_engine_obeys(pd):
     assert not [line for line in pure_data.printed if any(trouble in line for trouble in TROUBLE)]
 
 
+def test_the_patch_of_features_hands_each_on_under_its_name(tmp_path):
+    """Another patch, open beside it, hears what it says."""
+    names = ["rms", "onset", "centroid", "bandwidth", "rolloff", "zcr", "tempo", "beat", "chroma", "logmel", "waveform"]
+    names += ["tonnetz", "contrast"]
+    lines = ["#N canvas 0 0 400 300 12;", "#X obj 0 0 features;"]
+    for i, name in enumerate(names):
+        lines += [f"#X obj 20 20 r ictus-{name};", f"#X obj 20 50 print heard {name};"]
+        lines += [f"#X connect {1 + 2 * i} 0 {2 + 2 * i} 0;"]
+    cords = [line for line in lines if "connect" in line]
+    (tmp_path / "beside.pd").write_text("\n".join([line for line in lines if line not in cords] + cords) + "\n")
+    (tmp_path / "features.pd").write_text((PATCHES / "features.pd").read_text(encoding="utf-8"), encoding="utf-8")
+    listen = free_port()
+    with PureData(tmp_path / "beside.pd", tmp_path, {"ictus-features-listen": listen}) as pure_data:
+        bridge = OscBridge([f"127.0.0.1:{listen}"])
+        bridge.open(SESSION)
+        for name in names:
+            values = tuple(float(n) for n in range(FEATURES[name].n_values))
+            bridge.send(Feature("guitar", 0, 0, name, values))
+        printed = [line for line in pure_data.lines_until("heard contrast") if line.startswith("heard")]
+        bridge.close()
+        assert not [line for line in pure_data.printed if any(trouble in line for trouble in TROUBLE)]
+    numbers = [" ".join(str(n) for n in range(FEATURES[name].n_values)) for name in names]
+    assert printed == [f"heard {name}: {given}" for name, given in zip(names, numbers, strict=True)]
+
+
 @pytest.fixture(scope="module")
 def max_patch():
     return json.loads((PATCHES / "ictus.maxpat").read_text(encoding="utf-8"))["patcher"]
@@ -162,7 +190,7 @@ def test_everything_in_the_max_patch_is_connected(max_patch):
 
 def test_the_max_patch_receives_every_address_of_the_table_and_sends_only_commands(max_patch):
     routed = [word for words in texts(max_patch, "route") for word in words if word.startswith("/")]
-    assert sorted(routed) == sorted(f"/ictus/{kind}" for kind in KINDS)
+    assert sorted(routed) == sorted(f"/ictus/{kind}" for kind in KINDS if kind != "feature")  # of which there are many
     sent = {words[0] for words in texts(max_patch, "prepend") if words[0].startswith("/")}
     sent |= {box["text"] for box in boxes_of(max_patch).values() if box.get("text", "").startswith("/")}
     assert sent == {f"/ictus/{name}" for name in ("panic", "stop", "start", "threshold", "mute", "cue")}
