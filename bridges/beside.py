@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from engine.bridge import BridgeError
 
 
 @contextmanager
@@ -18,3 +22,21 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_at_last(path: Path, write: Callable[[Path], object]) -> None:
+    """`path` by way of `write(beside)`; where its disk is full or gone, a file in a new folder for temporary ones.
+
+    The last chance of what was heard: BridgeError says where it is now, OSError that it is nowhere.
+    """
+    try:
+        with written_beside(path) as beside:
+            write(beside)
+    except OSError as error:
+        elsewhere = Path(tempfile.mkdtemp(prefix="ictus-saved-")) / path.name
+        try:
+            write(elsewhere)
+        except OSError:
+            shutil.rmtree(elsewhere.parent, ignore_errors=True)
+            raise error from None
+        raise BridgeError(f"{path} could not be written ({error.strerror or error}); it is {elsewhere} now") from error

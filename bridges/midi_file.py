@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bridges.beside import written_beside
+from bridges.beside import write_at_last
 from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key, key_of_strike
 from bridges.live_track import LiveTrack
 from bridges.midi_score import STRIKE_TICKS, exact_file, note_message, pedal_message, strike_velocity, tick_of
@@ -72,14 +72,18 @@ class MidiFileBridge:
         exact = exact_file(
             self._performance, self._session.sample_rate, self._channel_of, self.strike_key, self.writes_pedal
         )
-        with written_beside(self.path) as beside:
-            exact.save(beside)
+        write_at_last(self.path, exact.save)
 
     def _write_until(self, arrived_sample: int) -> None:
         """To the live file: what sounded so long ago that nothing older will come."""
         settled_sample = arrived_sample - HOLD_SECONDS * self._session.sample_rate
         while self._held and self._held[0][0] <= settled_sample:
-            self._write(heapq.heappop(self._held)[2])
+            earliest = heapq.heappop(self._held)
+            try:
+                self._write(earliest[2])
+            except OSError:  # the disk is full; at the next turn it may not be any more
+                heapq.heappush(self._held, earliest)
+                raise
 
     def _write(self, event: Event) -> None:
         tick = tick_of(event.at_sample, self._session.sample_rate)

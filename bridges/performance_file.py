@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridges.beside import written_beside
+from bridges.beside import write_at_last
 from bridges.performance import Performance
 from engine.bridge import SessionInfo
 from engine.events import Event
@@ -33,8 +33,7 @@ class PerformanceFile:
 
     def close(self) -> None:
         if self.session is not None:
-            with written_beside(self.path) as beside:
-                self.write(beside)
+            write_at_last(self.path, self.write)
 
     def write(self, path: Path) -> None:
         raise NotImplementedError

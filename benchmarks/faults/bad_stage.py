@@ -1,6 +1,6 @@
 """The notes listener with a model that misbehaves on demand, and the few files that let `ictus live` find it.
 
-    /ictus/set guitar bad_notes misbehave 1      the next step raises (2: returns no numbers, 3: takes 200 ms), once
+/ictus/set guitar bad_notes misbehave 1      the next step raises (2: returns no numbers, 3: takes 200 ms), once
 """
 
 from __future__ import annotations

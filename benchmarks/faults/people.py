@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
+
+import numpy as np
 
 from benchmarks.rig.jack import JackServer
 from benchmarks.rig.midi_client import MidiClient, Received
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 DEVICE, SYNTH = "band", "synth"  # JACK clients
 NOTE_OFF, NOTE_ON = 0x80, 0x90
 
@@ -25,20 +28,35 @@ class Band:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self._expect("ready")
+        self._told: list[tuple[float, float]] = []  # time.monotonic(), seconds of the song
 
     def come(self) -> float:
         """time.monotonic() when it was there."""
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         there = float(self._expect("there")) / 1e9
-        self._expect("plays")
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         return there
+
+    def song_seconds(self, at_seconds: float) -> float | None:
+        """How much of the song had been played then; None while it was not playing."""
+        told = np.array(self._told)
+        if not len(told) or not told[0, 0] - 0.2 <= at_seconds <= told[-1, 0] + 0.2:
+            return None
+        return float(np.interp(at_seconds, *told.T))
 
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._reader.join()
         self._process.stdin.close()
         self._process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            _, nanoseconds, seconds = line.split()
+            self._told.append((int(nanoseconds) / 1e9, float(seconds)))
 
     def _expect(self, word: str) -> str:
         line = self._process.stdout.readline().split()

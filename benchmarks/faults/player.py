@@ -4,12 +4,14 @@
 
 Makes ready, prints "ready", and comes when a line arrives on standard input: then the JACK client NAME plays the
 bundled song, over and over, as if it had begun at EPOCH (seconds of time.monotonic()). Whoever plays, and however often
-he was killed, the song goes by the clock. Prints "there NANOSECONDS" when its ports are there and "plays NANOSECONDS"
-when it sounds; ends with its input, or after SECONDS.
+he was killed, the song goes by the clock. Prints "there NANOSECONDS" when its ports are there, then, again and again,
+"at NANOSECONDS SECONDS", the seconds of the song that had been played by then (a server that is late plays late); ends
+with its input, or after SECONDS.
 """
 
 from __future__ import annotations
 
+import select
 import sys
 import time
 from functools import cache
@@ -21,6 +23,7 @@ from benchmarks.rig.jack import ArrayPlayer
 from engine.demo.source import FOLDER, STEMS, read_whole
 from engine.features.resample import resample
 
+TELL_SECONDS = 0.1
 LEAD_SECONDS = 0.15  # from being there to playing: for whoever listens to connect
 
 
@@ -55,8 +58,8 @@ def main(server: str, period: int, name: str, sample_rate: int, epoch: float, se
         print("there", time.monotonic_ns(), flush=True)
         time.sleep(max(0.0, starts - time.monotonic()))
         player.start()
-        print("plays", time.monotonic_ns(), flush=True)
-        sys.stdin.read()
+        while not select.select([sys.stdin], [], [], TELL_SECONDS)[0]:
+            print("at", time.monotonic_ns(), starts - epoch + player.played_frames / sample_rate, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """A performance to be disturbed: `ictus live` as its user starts it, on a real JACK server, with everybody it plays to.
 
-    with Show(folder) as show:
-        show.play(5.0)
-        show.server.kill()
-        ...
+with Show(folder) as show:
+    show.play(5.0)
+    show.server.kill()
+    ...
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import mido
@@ -25,10 +26,10 @@ from benchmarks.rig.jack import JackServer
 from benchmarks.rig.osc_client import OscClient, Received
 
 ROOT = Path(__file__).resolve().parents[2]
-PERIOD_SAMPLES, RATE = 128, 48_000
+PERIOD_SAMPLES, RATE = 256, 48_000
 SOURCE = "guitar"
 LOUD_DB = -60.0  # a level above it is the band, not silence
-START_SECONDS, END_SECONDS = 90.0, 60.0
+START_SECONDS, END_SECONDS = 240.0, 60.0
 LOOK_SECONDS = 0.02
 CONFIGURATION = """
 [audio]
@@ -71,19 +72,21 @@ class Show:
 
     def __enter__(self) -> Show:
         self.server.start()
-        self.band = Band(self.server, self.epoch)
-        self.band.come()
+        self.bands: list[Band] = []
+        self.new_band().come()
         self.synth.come()
         self.osc = OscClient()
         self.osc_in_port = _free_port()
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._engine is not None and self.exit_code is None:
             self.end()
+        self._sender.close()
         self.osc.close()
         self.synth.kill()
-        self.band.kill()
+        self.bands[-1].kill()
         self.server.stop()
 
     # The engine
@@ -135,10 +138,22 @@ class Show:
 
     def engine_pid(self) -> int | None:
         """The process that plays: the oldest living one that the terminal has started. None: none has begun yet."""
-        children = Path(f"/proc/{self._engine.pid}/task").glob("*/children")
-        pids = [int(pid) for listing in children for pid in listing.read_text().split()]
-        alive = [(_started(pid), pid) for pid in pids if _started(pid) is not None]
+        alive = [(_started(pid), pid) for pid in _children(self._engine.pid) if _started(pid) is not None]
         return min(alive)[1] if alive else None
+
+    def process_pids(self) -> list[int]:
+        """Everything that the terminal has started, and what that has started."""
+        pids = [self._engine.pid]
+        for pid in pids:
+            pids += _children(pid)
+        return pids
+
+    def wait_gone(self, pids: list[int]) -> list[int]:
+        """Those of `pids` that are still there after all the time they may take."""
+        until = time.monotonic() + END_SECONDS
+        while (left := [pid for pid in pids if _started(pid) is not None]) and time.monotonic() < until:
+            self.play(LOOK_SECONDS)
+        return left
 
     # Time
 
@@ -175,6 +190,11 @@ class Show:
             return None if not self.messages else self._first_loud(0, seconds)
         return self._first_loud(self.messages.index(message), seconds)
 
+    def await_sound(self, since: float) -> float:
+        """When the band was first heard after that moment; far in the future if it never is."""
+        self.until(lambda: self.loud_after(since))
+        return self.loud_after(since) or since + PATIENCE_SECONDS
+
     def _first_loud(self, start: int, seconds: float) -> float | None:
         for message in self.messages[start:]:
             if message.at_seconds > seconds and message.address == "/ictus/level" and message.arguments[2] > LOUD_DB:
@@ -201,13 +221,18 @@ class Show:
 
     def send(self, packet: bytes) -> None:
         """To the engine's OSC input."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(packet, ("127.0.0.1", self.osc_in_port))
+        self._sender.sendto(packet, ("127.0.0.1", self.osc_in_port))
 
     def new_band(self, sample_rate: int = RATE) -> Band:
         """Another player, ready to come."""
         self.server.sample_rate = sample_rate
-        return Band(self.server, self.epoch)
+        self.bands.append(Band(self.server, self.epoch))
+        return self.bands[-1]
+
+    def song_seconds(self, at_seconds: float) -> float | None:
+        """How much of the song had been played then; None if nobody was playing."""
+        told = (band.song_seconds(at_seconds) for band in self.bands)
+        return next((seconds for seconds in told if seconds is not None), None)
 
 
 def notes_in(path: Path) -> list[int]:
@@ -233,6 +258,13 @@ def _free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def _children(pid: int) -> list[int]:
+    listings = Path(f"/proc/{pid}/task").glob("*/children")
+    with suppress(OSError):
+        return [int(child) for listing in listings for child in listing.read_text().split()]
+    return []
 
 
 def _started(pid: int) -> int | None:

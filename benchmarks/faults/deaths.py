@@ -1,0 +1,120 @@
+"""Signals at random moments, to the engine and to its terminal: what is left on disk, and in the synthesiser."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.faults.people import PATIENCE_SECONDS
+from benchmarks.faults.row import Row
+from benchmarks.faults.show import Show, notes_in
+from engine.cli.keeper import DEATHS_SECONDS, HEIR_AFTER_SECONDS, MOST_DEATHS
+
+SEED = 4
+HEIR_READY_SECONDS = 8.0  # after a recovery: another stands by
+SUCCESSION_BOUND_SECONDS = 1.0  # with an heir that stands by
+COLD_BOUND_SECONDS = 30.0  # without: a process is to be started from nothing
+LEAST_BETWEEN_SECONDS = DEATHS_SECONDS / MOST_DEATHS + 1.0
+
+
+@dataclass
+class Deaths:
+    show: Show
+    n_rounds: int
+
+    def kill_engine(self) -> Row:
+        """SIGKILL to the process that plays, again and again, in one performance."""
+        show, dice = self.show, random.Random(SEED)
+        row = Row(f"engine killed (SIGKILL), {self.n_rounds} times")
+        gaps, silences, lives = [], [], [time.monotonic()]
+        for _ in range(self.n_rounds):
+            show.play(HEIR_AFTER_SECONDS + HEIR_READY_SECONDS + dice.uniform(0.0, LEAST_BETWEEN_SECONDS))
+            show.until(lambda: show.synth.sounding, 5.0)  # so that there is something to be stuck
+            sounding = set(show.synth.sounding)
+            killed = time.monotonic()
+            os.kill(show.engine_pid(), signal.SIGKILL)
+            lives.append(killed)
+            gaps.append(show.await_sound(killed + 0.1) - killed)
+            silences.append((show.synth.first_after(killed) or killed + PATIENCE_SECONDS) - killed)
+            held = sounding & {place for place, at in show.synth.sounding.items() if at < killed}
+            row.require(not held, f"{len(held)} notes of the dead were not ended")
+        show.play(HEIR_AFTER_SECONDS + HEIR_READY_SECONDS)  # the files of the last but one are finished meanwhile
+        row.sound = f"{sorted(gaps)[len(gaps) // 2]:.2f} s away each time (median; at most {max(gaps):.2f})"
+        row.judge_recovery(max(gaps), SUCCESSION_BOUND_SECONDS)
+        row.notes = f"none stuck; ended {max(silences):.2f} s after a death at the latest"
+        show.end()
+        self._judge_end(row)
+        self._judge_files(row, lives)
+        return row
+
+    def end_anywhere(self) -> Row:
+        """SIGTERM and SIGKILL to terminal and engine, each at a moment of its own, the start included."""
+        show, dice = self.show, random.Random(SEED)
+        row = Row(f"SIGTERM to either, SIGKILL to the terminal, {self.n_rounds} times, at any moment")
+        endings, n_files = [], 0
+        for number in range(self.n_rounds):
+            whom = ("terminal, SIGTERM", "engine, SIGTERM", "terminal, SIGKILL")[number % 3]
+            show.files = show.folder / f"ending-{number}"
+            show.files.mkdir()
+            show.start(wait=False)
+            show.play(dice.uniform(0.5, 12.0))
+            began = time.monotonic()
+            pid = show.terminal_pid() if whom.startswith("terminal") else show.engine_pid()
+            heirs = show.process_pids()
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL if whom.endswith("SIGKILL") else signal.SIGTERM)
+            else:  # no engine yet to be told
+                os.kill(show.terminal_pid(), signal.SIGTERM)
+            show.wait_ended(began)
+            left = show.wait_gone(heirs)
+            endings.append(time.monotonic() - began)
+            row.require(not left, f"{whom}: {len(left)} processes were left behind")
+            self._judge_end(row, expected=(0, -signal.SIGKILL))
+            n_files += self._judge_whole(row, show.files)
+        row.sound = "ended in order"
+        row.files = f"all {n_files} whole, none in parts"
+        row.recovery_seconds = None
+        row.events = f"ended {max(endings):.1f} s later at the latest"
+        return row
+
+    def _judge_end(self, row: Row, expected: tuple[int, ...] = (0,)) -> None:
+        stuck = len(self.show.synth.sounding)
+        if stuck:
+            row.notes = f"{stuck} stuck"
+            self.show.synth.sounding.clear()
+        row.require(not stuck, f"{stuck} notes are stuck at the end")
+        row.require(self.show.exit_code in expected, f"exit code {self.show.exit_code}: {self.show.said()[-300:]}")
+
+    def _judge_files(self, row: Row, lives: list[float]) -> None:
+        """Each life has a file, and in it is every note that anybody heard of."""
+        told = written = 0
+        for number, began in enumerate(lives):
+            ended = lives[number + 1] if number + 1 < len(lives) else float("inf")
+            name = "take.mid" if number == 0 else f"take-{number + 1}.mid"
+            heard = [pitch for _, pitch in self.show.osc_notes(began, ended)]
+            try:
+                notes = notes_in(self.show.files / name)
+            except (OSError, ValueError) as error:
+                row.require(False, f"{name}: {error}")
+                continue
+            missing = len(heard) - sum(min(heard.count(pitch), notes.count(pitch)) for pitch in set(heard))
+            row.require(not missing, f"{name} lacks {missing} of {len(heard)} notes that were heard")
+            told, written = told + len(heard), written + len(notes)
+        row.events = f"{told} notes told by OSC in {len(lives)} lives"
+        row.files = f"{len(lives)}, whole, with {written} notes: all that were told"
+        self._judge_whole(row, self.show.files)
+
+    def _judge_whole(self, row: Row, folder: Path) -> int:
+        """No part of a file, none that cannot be read; how many there are."""
+        for path in folder.iterdir():
+            row.require(not path.name.startswith("."), f"{path.name} is half a file")
+            if path.suffix == ".mid":
+                try:
+                    notes_in(path)
+                except (OSError, ValueError) as error:
+                    row.require(False, f"{path.name}: {error}")
+        return len(list(folder.iterdir()))
