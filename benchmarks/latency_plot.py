@@ -32,7 +32,7 @@ def draw(measured: list[Measured], path: Path) -> None:
     ]
     shown.sort(key=lambda m: m.condition.block_samples)
     tracks = [heard.track for heard in shown[0].answers]
-    figure, grid = pyplot.subplots(2, len(tracks), figsize=(4.6 * len(tracks), 8), dpi=150, squeeze=False)
+    figure, grid = pyplot.subplots(2, len(tracks), figsize=(max(6, 4.6 * len(tracks)), 8), dpi=150, squeeze=False)
     shades = pyplot.get_cmap("viridis")(np.linspace(0.05, 0.9, len(shown)))
     for column, track in enumerate(tracks):
         _spread(grid[0, column], shown, column, shades)
@@ -42,12 +42,14 @@ def draw(measured: list[Measured], path: Path) -> None:
     grid[0, 0].legend(title="block", fontsize=8, loc="lower right")
     grid[1, 0].set_ylabel("milliseconds, means")
     handles, labels = grid[1, 0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], fontsize=8, ncol=len(labels), loc="lower center")
-    figure.suptitle(
-        f"From sound to message: {first.sample_rate} Hz, notes at {first.look_ahead_ms} ms; "
-        "counted from the microphone, received by another program"
+    n_columns = min(len(labels), 3 * len(tracks))
+    figure.legend(handles[::-1], labels[::-1], fontsize=8, ncol=n_columns, loc="lower center")
+    words = (
+        f"From sound to message: {first.sample_rate} Hz, notes at {first.look_ahead_ms} ms;",
+        "counted from the microphone, received by another program",
     )
-    figure.tight_layout(rect=(0, 0.04, 1, 0.98))
+    figure.suptitle((" " if len(tracks) > 1 else "\n").join(words), fontsize=11)
+    figure.tight_layout(rect=(0, 0.025 * (1 + -(-len(labels) // n_columns)), 1, 0.98))
     beside = path.with_suffix(".part.png")
     figure.savefig(beside)
     beside.replace(path)
