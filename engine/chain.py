@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,31 +11,16 @@ from engine.errors import IctusError
 from engine.events import Event, Fault, NoteOff, NoteOn, Pedal, Strike
 from engine.features.frontend import FrontEnd
 from engine.models.shared import SharedRunner
+from engine.place import Place
 from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
 
-FIRST_REST_SECONDS = 1.0  # of a stage that failed; twice as long each time it fails again
-LONGEST_REST_SECONDS = 64.0
-GOOD_SECONDS = 60.0  # at work for so long, it is trusted as at first
+_NEVER = 1 << 62  # stream samples
 PROMPT_EVENTS = (Strike, NoteOn, NoteOff, Pedal)  # what is played upon: nothing slow may say it
 
 
 class ChainError(IctusError, ValueError):
     """These stages cannot stand in this order on this stream; one sentence for a person."""
-
-
-@dataclass(eq=False)
-class _Place:
-    """A stage at work, and what it has sounding."""
-
-    name: str
-    stage: Stage
-    hop_samples: int
-    ask: Callable[[Frame], SharedRunner | None] | None
-    sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
-    pedal_is_down: bool = False
-    rest_seconds: float = FIRST_REST_SECONDS  # how long the next one would be
-    back_at_sample: int = 0  # when it is tried again, or was
 
 
 class Chain:
@@ -60,15 +44,10 @@ class Chain:
         hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
         self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)
         self.stream = stream
-        self._all = [
-            _Place(name, stage, stage.hop_samples or self.hop_samples, getattr(stage, "ask", None))
-            for name, stage in stages
-        ]
+        self._all = [Place(name, stage, stage.hop_samples or self.hop_samples) for name, stage in stages]
         for place in self._all:
-            for name in getattr(place.stage, "confirms", ()):
-                self.stage(name).confirmable = True  # type: ignore[union-attr]
-            if awaits := getattr(place.stage, "awaits", ()):
-                place.stage.awaited = tuple(self.stage(name) for name in awaits)  # type: ignore[union-attr]
+            if place.awaits:
+                place.stage.awaited = tuple(self.stage(name) for name in place.awaits)  # type: ignore[attr-defined]
         self._hops = {place.hop_samples: np.zeros(place.hop_samples, np.float32) for place in self._all}
         specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
         self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
@@ -82,10 +61,8 @@ class Chain:
         self._live = list(self._all)
         self._frame = Frame(self.stream, self._unspeakable)
         for place in self._all:
-            place.stage.reset()
-            place.rest_seconds, place.back_at_sample = FIRST_REST_SECONDS, 0
-            place.sounding.clear()
-            place.pedal_is_down = False
+            place.reset()
+            self._set_confirmable(place, True)
         for hop in self._hops.values():
             hop[...] = 0
         for front_end in self._front_ends.values():
@@ -115,7 +92,7 @@ class Chain:
         if len(self._live) < len(self._all):
             self._call_back()
         for place in tuple(self._live):
-            if frame.end_sample % place.hop_samples == 0:
+            if frame.end_sample % place.hop_samples == 0 and place in self._live:
                 self._hand_over(place)
                 if place.ask is not None and (asked := self._ask(place)) is not None:
                     yield asked
@@ -155,11 +132,18 @@ class Chain:
             self._close(place, reason)
         return self._frame.events
 
+    def rest(self, name: str, on: bool) -> list[Event]:
+        """Stage `name` is to rest until it is called back by `on` False; what it has sounding ends. KeyError."""
+        place = self._place(name)
+        self._frame.events = []
+        if on and place in self._live:
+            self._close(place, "overload")
+            self._stand_down(place)
+        place.back_at_sample = _NEVER if on else self._frame.end_sample
+        return self._frame.events
+
     def stage(self, name: str) -> Stage:
-        for place in self._all:
-            if place.name == name:
-                return place.stage
-        raise KeyError(name)
+        return self._place(name).stage
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -182,80 +166,84 @@ class Chain:
             rows[place.name] = place.stage.latency_samples + (front_end.latency_samples if front_end else 0)
         return rows
 
-    def _hand_over(self, place: _Place) -> None:
+    def _place(self, name: str) -> Place:
+        for place in self._all:
+            if place.name == name:
+                return place
+        raise KeyError(name)
+
+    def _hand_over(self, place: Place) -> None:
         self._frame.samples = self._hops[place.hop_samples]
         self._frame.features = self._features.get(place.stage.features) if place.stage.features else None
 
-    def _ask(self, place: _Place) -> SharedRunner | None:
+    def _ask(self, place: Place) -> SharedRunner | None:
         try:
             return place.ask(self._frame)
         except Exception:  # what is wrong with it will come out when it is called
             return None
 
-    def _call(self, place: _Place) -> None:
+    def _call(self, place: Place) -> None:
         frame, n_before = self._frame, len(self._frame.events)
         try:
             place.stage.process(frame)
         except Exception as error:  # someone's stage may raise anything; the others must go on
             del frame.events[n_before:]
             self._rest(place, error)
-        self._keep_track(place, n_before)
+        place.keep_track(self._frame.events[n_before:])
 
-    def _rest(self, place: _Place, error: Exception) -> None:
+    def _rest(self, place: Place, error: Exception) -> None:
         """Out of the chain, its notes over, until it is tried again."""
-        now, sample_rate = self._frame.end_sample, self.stream.sample_rate
-        if now - place.back_at_sample > GOOD_SECONDS * sample_rate:
-            place.rest_seconds = FIRST_REST_SECONDS
-        what = f"stage {place.name}"
-        message = f"{what} failed and rests for {place.rest_seconds:g} s: {type(error).__name__}: {error}"
+        now, what = self._frame.end_sample, f"stage {place.name}"
+        seconds = place.rest_after_failure(now, self.stream.sample_rate)
+        message = f"{what} failed and rests for {seconds:g} s: {type(error).__name__}: {error}"
         self._frame.emit(Fault(self.stream.source, now, now, what, message))
+        place.end_all(self._frame, "stage lost")
+        self._stand_down(place)
+
+    def _stand_down(self, place: Place) -> None:
+        """`place` is no longer live, nor is who awaits its news: what he would have judged stands as it is."""
         self._live.remove(place)
-        self._end_own(place, "stage lost")
-        place.back_at_sample = now + round(place.rest_seconds * sample_rate)
-        place.rest_seconds = min(2 * place.rest_seconds, LONGEST_REST_SECONDS)
+        self._set_confirmable(place, False)
+        for other in tuple(self._live):
+            if place.name in other.awaits:
+                self._stand_down(other)
+                if leave := getattr(other.stage, "leave", None):
+                    self._guard(leave)
 
     def _call_back(self) -> None:
         """Those that have rested, in their places and with nothing in mind."""
         for place in self._all:
             if place in self._live or self._frame.end_sample < place.back_at_sample:
                 continue
+            if not all(self._place(name) in self._live for name in place.awaits):
+                continue
             try:
-                resume = getattr(place.stage, "resume", None)
-                resume(self._frame) if resume else place.stage.reset()
+                place.resume(self._frame)
             except Exception as error:
                 self._live.append(place)
                 self._rest(place, error)
             else:
                 self._live = [other for other in self._all if other is place or other in self._live]
+                self._set_confirmable(place, True)
 
-    def _close(self, place: _Place, reason: str) -> None:
+    def _set_confirmable(self, place: Place, on: bool) -> None:
+        for name in place.confirms:
+            self.stage(name).confirmable = on  # type: ignore[attr-defined]
+
+    def _close(self, place: Place, reason: str) -> None:
         n_before = len(self._frame.events)
-        close = getattr(place.stage, "close_notes", None)
-        if close is not None:
-            try:
-                close(self._frame, reason)
-            except Exception:  # its notes are ended below all the same
-                del self._frame.events[n_before:]
-        self._keep_track(place, n_before)
-        self._end_own(place, reason)
+        if close := getattr(place.stage, "close_notes", None):
+            self._guard(close, reason)  # its notes are ended below all the same
+        place.keep_track(self._frame.events[n_before:])
+        place.end_all(self._frame, reason)
 
-    def _keep_track(self, place: _Place, n_before: int) -> None:
-        for event in self._frame.events[n_before:]:
-            if isinstance(event, NoteOn):
-                place.sounding[event.id] = event
-            elif isinstance(event, NoteOff):
-                place.sounding.pop(event.id, None)
-            elif isinstance(event, Pedal):
-                place.pedal_is_down = event.is_down
-
-    def _end_own(self, place: _Place, reason: str) -> None:
-        now = self._frame.end_sample
-        for on in place.sounding.values():
-            self._frame.emit(NoteOff(on.source, now, now, on.id, on.pitch, on.at_sample, reason))
-        if place.pedal_is_down:
-            self._frame.emit(Pedal(self.stream.source, now, now, False))
-        place.sounding.clear()
-        place.pedal_is_down = False
+    def _guard(self, say: Callable[..., None], *arguments: str) -> None:
+        """`say(frame, ...)`, unless it fails: then it has said nothing."""
+        n_before = len(self._frame.events)
+        try:
+            say(self._frame, *arguments)
+        except Exception:
+            del self._frame.events[n_before:]
 
 
 def _check_order(stages: list[tuple[str, Stage]], stream: StreamSpec) -> None:

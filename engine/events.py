@@ -52,7 +52,8 @@ class NoteOff(Event):
     id: int  # that of its NoteOn
     pitch: int
     onset_sample: int  # at_sample of its NoteOn
-    reason: str = "decay"  # decay, release, retrigger, watchdog, stage lost, model fault, gap, mute, stop, panic
+    # decay, release, retrigger, watchdog, stage lost, model fault, gap, overload, mute, stop, panic
+    reason: str = "decay"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,14 @@ class Lane:
     def end_notes(self, reason: str) -> list[Event]:
         return self._passed(self._in_source_frames(self.chain.end_notes(reason), self.chain.end_sample))
 
+    def resting(self, turn: str) -> tuple[str, ...]:
+        """Names of the prompt stages that rest at that turn when there is too much to do: "first" or "last"."""
+        return tuple(name for name in self.chain.stages if getattr(self.chain.stage(name), "rests", "") == turn)
+
+    def rest(self, name: str, on: bool) -> list[Event]:
+        """As Chain.rest."""
+        return self._passed(self._in_source_frames(self.chain.rest(name, on), self.chain.end_sample))
+
     def last_slow_news(self, timeout_seconds: float) -> list[Event]:
         """No more sound will come: what slow stages still have to say of it, if they say it within that time."""
         if self.slow is None:
@@ -111,7 +119,7 @@ class Lane:
         return self._passed(self._slow_news())
 
     def mute(self, reason: str = "mute") -> list[Event]:
-        """Say nothing of what is heard from now on (levels, features and faults apart); the notes that sound end here."""
+        """Say nothing of what is heard from now on (levels, features and faults apart); what sounds ends here."""
         events = self.end_notes(reason)
         self.muted = True
         return events

@@ -13,19 +13,22 @@ from functools import partial
 import numpy as np
 
 from engine.bridge import Bridge, SessionInfo
-from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, SteerSpace, Stop
+from engine.commands import Command
 from engine.deadline import Deadlines
 from engine.ensemble import Guarded
-from engine.errors import IctusError
-from engine.events import AllNotesOff, Cue, Event, Fault, NoteOn, Strike
+from engine.events import Event, Fault, NoteOn, Strike
 from engine.lane import Lane, push_together
 from engine.ledger import Window
+from engine.obedience import Obedience
 from engine.outbox import Outbox
+from engine.overload import Overload
 from engine.pump import Pump
 from engine.realtime import Calm
+from engine.relief import Relief
 from engine.sources.base import Source
 
-_MOST_COMMANDS = 256  # waiting; a flood beyond that is refused, not stored
+_MOST_FAULTS = 256  # of bridges, waiting to be told
+_GRACE_SECONDS = 2  # of sound, to catch up with a device that was opened first
 _SLOW_SECONDS = 1.0  # for what slow stages still have to say when the source has ended
 _CLOSE_SECONDS = 30.0  # for all bridges together to send what is left and finish their files; a first picture is slow
 
@@ -50,19 +53,21 @@ class Session:
             for lane in lanes:
                 lane.overheard_by = partial(ensemble.hear, lane.name)
         self._block = np.zeros((block_frames, source.n_channels), np.float32)
-        self._commands: deque[Command] = deque()
-        self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_COMMANDS)
+        self._obedience = Obedience(lanes, ensemble, self._send, self._tell, self.stop)
+        self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_FAULTS)
         self._pumps: list[Pump] = []
         self._slow_lanes = [lane.slow for lane in lanes if lane.slow is not None]
         self._stop = threading.Event()
         self._warning = ""  # of the source, as last told
         self._frames = 0
-        self._n_faults = self._n_refused = 0
+        self._n_faults = 0
         self._busy = Window()  # seconds of work per second of sound
         self._wait = Window()  # from a block's arrival to the worker having dealt with it
         self._taken = Window()  # of blocks that brought news: from arrival until the worker took them up
         self._worked = {Strike: Window(), NoteOn: Window()}  # from then until such news was handed to the bridges
-        self._deadlines = Deadlines(min(lane.hop_frames for lane in lanes))
+        self._deadlines = Deadlines(min(lane.hop_frames for lane in lanes), _GRACE_SECONDS * source.sample_rate)
+        self._relief = Relief(lanes, source.sample_rate)
+        self._overload = Overload(self._relief.n_degrees)
 
     def run(self) -> None:
         """Listen until the source ends, `stop` is called or a Quit arrives; always closes what it opened."""
@@ -88,11 +93,7 @@ class Session:
 
     def command(self, command: Command) -> bool:
         """Hand in a command from any thread; False: too many are waiting, it was dropped and counted."""
-        if len(self._commands) >= _MOST_COMMANDS:
-            self._n_refused += 1
-            return False
-        self._commands.append(command)
-        return True
+        return self._obedience.hand_in(command)
 
     def status(self) -> dict[str, float]:
         """Numbers for people: totals since the start, and the recent past of load and latency."""
@@ -113,6 +114,7 @@ class Session:
             "note_work_p99_ms": self._worked[NoteOn].percentile_ms(99),
             "hops": self._deadlines.n_hops,
             "deadline_misses": self._deadlines.n_missed,
+            "overload": self._relief.degree,
             "slow_behind_ms": max((slow.behind_seconds * 1000 for slow in self._slow_lanes), default=0.0),
             "slow_skipped_hops": sum(slow.n_skipped_hops for slow in self._slow_lanes),
             "notes": sum(lane.stats.notes for lane in self.lanes),
@@ -123,7 +125,7 @@ class Session:
             "bad_samples": sum(lane.stats.bad_samples for lane in self.lanes),
             "dropped_events": sum(pump.outbox.n_dropped for pump in self._pumps),
             "bridge_errors": sum(pump.n_errors for pump in self._pumps),
-            "refused_commands": self._n_refused,
+            "refused_commands": self._obedience.n_refused,
             "faults": self._n_faults,
             **{f"latency_{name}_ms": ms for name, ms in self.latency_ms().items()},
         }
@@ -143,8 +145,7 @@ class Session:
     def _turn(self) -> None:
         n_frames = self.source.read(self._block)
         began = time.perf_counter()
-        while self._commands:
-            self._obey(self._commands.popleft())
+        self._obedience.obey(self._frames)
         while self._faults:
             self._tell(*self._faults.popleft())
         warning = getattr(self.source, "warning", "")
@@ -167,83 +168,34 @@ class Session:
         worked_seconds = time.perf_counter() - began
         self._busy.add(worked_seconds * self.source.sample_rate / n_frames)
         if self.source.clock is not None:
-            now = time.monotonic()
-            waited_seconds = now - self.source.clock.seconds_of(self._frames)
-            self._wait.add(waited_seconds)
-            if self._warning:
-                self._deadlines.passed_over(self._frames)
-            else:
-                block_frames = getattr(self.source, "block_frames", 0) or n_frames
-                self._deadlines.dealt_with(self._frames, self.source.clock.sample_at(now), block_frames)
-            if brings_news:
-                self._taken.add(waited_seconds - worked_seconds)
+            self._keep_time(n_frames, worked_seconds, brings_news)
+
+    def _keep_time(self, n_frames: int, worked_seconds: float, brings_news: bool) -> None:
+        """Of a turn that dealt with `n_frames`: how late it was, and what follows from that."""
+        now = time.monotonic()
+        waited_seconds = now - self.source.clock.seconds_of(self._frames)
+        self._wait.add(waited_seconds)
+        if brings_news:
+            self._taken.add(waited_seconds - worked_seconds)
+        n_before, n_late = self._deadlines.n_hops, 0
+        if self._warning:
+            self._deadlines.passed_over(self._frames)
+        else:
+            block_frames = getattr(self.source, "block_frames", 0) or n_frames
+            n_late = self._deadlines.dealt_with(self._frames, self.source.clock.sample_at(now), block_frames)
+        degree = self._overload.turn(now, worked_seconds, self._deadlines.n_hops - n_before, n_late)
+        for sentence, events in self._relief.go_to(degree):
+            self._send(events)
+            self._tell("overload", sentence)
 
     def _send(self, events: list[Event]) -> None:
-        for event in events:
+        for event in filter(self._relief.passes, events):
             self._n_faults += isinstance(event, Fault)
             for pump in self._pumps:
                 pump.outbox.put(event)
 
     def _tell(self, where: str, message: str) -> None:
         self._send([Fault("", self._frames, self._frames, where, message)])
-
-    def _obey(self, command: Command) -> None:
-        now = self._frames
-        match command:
-            case Quit():
-                self._stop.set()
-            case NameCue():
-                self._send([Cue("", now, now, command.name)])
-            case SteerSpace() if self._ensemble is not None:
-                self._send(self._ensemble.obey(command))
-            case SteerSpace():
-                self._tell("command", "there is no space to steer; ictus live --space makes one")
-            case Start():
-                for lane in self.lanes:
-                    lane.unmute()
-            case Stop():
-                for lane in self.lanes:
-                    self._send(lane.mute("stop"))
-            case Panic():
-                for lane in self.lanes:
-                    self._send([*lane.end_notes("panic"), AllNotesOff(lane.name, now, now, "panic")])
-            case Mute(on=True):
-                for lane in self._lanes_of(command.source):
-                    self._send(lane.mute())
-            case Mute():
-                for lane in self._lanes_of(command.source):
-                    lane.unmute()
-            case SetOption():
-                for lane in self._lanes_of(command.source):
-                    self._set_option(lane, command)
-
-    def _lanes_of(self, source: str) -> list[Lane]:
-        """That of `source`, or all of them for ""; a fault is told when there is none."""
-        lanes = [lane for lane in self.lanes if source in ("", lane.name)]
-        if not lanes:
-            known = ", ".join(lane.name for lane in self.lanes)
-            self._tell("command", f"there is no source {source!r}; there are: {known}")
-        return lanes
-
-    def _set_option(self, lane: Lane, command: SetOption) -> None:
-        try:
-            stage = lane.stage(command.stage)
-        except KeyError:
-            self._tell("command", f"source {lane.name} has no stage {command.stage!r}; it has {lane.stages}")
-            return
-        options = getattr(stage, "options", {})
-        if command.option not in options:
-            self._tell("command", f"stage {command.stage} has no option {command.option!r}; it has {sorted(options)}")
-            return
-        low, high = options[command.option]
-        if not low <= command.value <= high:
-            message = f"{command.stage} {command.option} is {command.value}; allowed is {low} to {high}"
-            self._tell("command", message)
-            return
-        try:
-            setattr(stage, command.option, command.value)
-        except (IctusError, ValueError) as error:  # within its range, but this stage cannot
-            self._tell("command", f"{command.stage}: {error}")
 
     def _open_bridges(self, patient: bool) -> None:
         names = tuple(lane.name for lane in self.lanes)

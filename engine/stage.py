@@ -83,7 +83,12 @@ class Stage(Protocol):
     # confirms: tuple[str, ...]                   stages whose strikes it will confirm or retract: the chain sets
     #                                             their attribute `confirmable`, and they say TENTATIVE
     # awaits: tuple[str, ...]                     stages whose news it waits for: the chain sets its attribute `awaited`
-    #                                             to them, so that it can see how late they are just now
+    #                                             to them, so that it can see how late they are just now; it rests while
+    #                                             one of them does
+    # leave(frame) -> None                        called before such a rest: emit what is still owed
+    # rests: str                                  "first": it can be missed, and rests when the session is overloaded;
+    #                                             "last": it computes much, and rests if all else was not enough (see
+    #                                             relief.py); without it, never
     # options: dict[str, tuple[float, float]]     live options and their ranges, set by attribute while running
     # ask(frame) -> SharedRunner | None           called before `process` with the same frame: it may ask a model that
     #                                             several lanes share, so that one run answers them all

@@ -42,6 +42,17 @@ def test_nobody_is_blamed_for_what_could_not_be_heard():
     assert deadlines.dealt_with(3232, 3232, 64) == 0 and deadlines.n_missed == 0 and deadlines.n_hops == 101
 
 
+@pytest.mark.parametrize(("n_late_turns", "n_missed"), [(1, 0), (4, 0), (5, 1), (6, 2)])
+def test_what_lay_there_at_the_start_may_be_late_for_a_while(n_late_turns, n_missed):
+    """Four turns are excused; after the first in time none is."""
+    deadlines = Deadlines(32, grace_frames=4 * 32)
+    for turn in range(1, n_late_turns + 1):
+        deadlines.dealt_with(turn * 32, turn * 32 + 1000, 64)
+    assert deadlines.n_missed == n_missed
+    deadlines.dealt_with((n_late_turns + 1) * 32, (n_late_turns + 1) * 32, 64)
+    assert deadlines.dealt_with((n_late_turns + 2) * 32, (n_late_turns + 2) * 32 + 1000, 64) == 1
+
+
 class Late:
     """The clock of a source of which `n_unread` frames more than were read have always arrived."""
 
@@ -67,7 +78,8 @@ class ClockedSource(ArraySource):
 @pytest.mark.parametrize(
     ("n_unread", "warning", "n_missed"), [(64, "", 0), (65, "", 50), (500, "", 100), (500, "gone", 0)]
 )
-def test_a_session_counts_the_hops_it_was_late_with(n_unread, warning, n_missed):
+def test_a_session_counts_the_hops_it_was_late_with(n_unread, warning, n_missed, monkeypatch):
+    monkeypatch.setattr("engine.session._GRACE_SECONDS", 0)
     source = ClockedSource(np.zeros(3200, np.float32), RATE, block_samples=64)
     source.open()
     source.clock, source.warning = Late(source, n_unread), warning

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.rig.midi_client import MidiClient
 from bridges import midi
 from bridges.midi import MidiBridge
-from engine import chain as chain_module
+from engine import place as place_module
 from engine.bridge import BridgeError, SessionInfo
 from engine.chain import Chain
 from engine.events import Event, Fault, NoteOff, NoteOn
@@ -56,8 +56,8 @@ def test_a_stage_that_failed_rests_then_listens_again_as_if_new():
 
 
 def test_a_stage_that_fails_again_and_again_rests_longer_and_longer_and_is_forgiven_after_a_good_while(monkeypatch):
-    monkeypatch.setattr(chain_module, "LONGEST_REST_SECONDS", 4.0)
-    monkeypatch.setattr(chain_module, "GOOD_SECONDS", 5.0)
+    monkeypatch.setattr(place_module, "LONGEST_REST_SECONDS", 4.0)
+    monkeypatch.setattr(place_module, "GOOD_SECONDS", 5.0)
     chain = Chain([("gate", GateStage())], STREAM)
     broken, sound = np.full(16 * RATE, -0.9, np.float32), np.zeros(10 * RATE, np.float32)
     seconds = [event.at_sample / RATE for event in faults(run(chain, broken))]
@@ -93,7 +93,7 @@ def test_the_notes_after_a_failure_stand_at_their_own_time(tmp_path, monkeypatch
     played = [(0.2, 0.4, 60), (1.6, 1.8, 67), (2.2, 2.4, 72)]
     samples = tones(played, 3.0, RATE)
     undisturbed = {e.pitch: e.at_sample for e in run(chain, samples) if isinstance(e, NoteOn)}
-    monkeypatch.setattr(chain_module, "FIRST_REST_SECONDS", rest_seconds)
+    monkeypatch.setattr(place_module, "FIRST_REST_SECONDS", rest_seconds)
     chain.reset()
     real_step, failed = stage._runner.step, []
 

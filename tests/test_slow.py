@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.build import build_chain
@@ -93,6 +93,7 @@ def check_heard(stage):
 
 
 @given(st.lists(st.one_of(st.integers(1, 12_000), st.just("turn"), st.just("pause")), max_size=80))
+@example([12_000, 12_000, 12_000, "turn", 12_000, "turn", "turn", 12_000, 12_000, 12_000, 12_000, 12_000, "turn"])
 def test_every_hop_is_heard_as_it_sounded_or_counted_as_skipped_and_nothing_waits(steps):
     """The thread is played by hand: it takes a turn when the steps say so, and none between."""
     stage = CountStage()
@@ -166,6 +167,13 @@ def test_in_step_every_block_size_gives_the_same_events_in_the_order_of_their_re
     assert min(kinds) > 10
     for cue in (event for event in heard[0] if isinstance(event, Cue)):
         assert cue.reported_sample - cue.at_sample >= HOP * source_rate / RATE
+
+
+@pytest.mark.parametrize("hop_samples", [32, 640])
+def test_in_step_it_is_known_at_the_end_of_its_own_hop_whatever_the_others_do(hop_samples):
+    lane, samples = make([("click", ClickStage(hop_samples))], CountStage()), music(1.0)
+    cues = [e for at in range(0, RATE, 1000) for e in lane.push(samples[at : at + 1000]) if isinstance(e, Cue)]
+    assert len(cues) > 40 and {cue.reported_sample - cue.at_sample for cue in cues} == {HOP}
 
 
 class ClockedSource(ArraySource):

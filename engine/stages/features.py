@@ -22,6 +22,7 @@ class FeaturesStage:
 
     features = None
     hop_samples = HOP_SAMPLES
+    rests = "first"
 
     def __init__(self, names: Sequence[str] | str = DEFAULT_NAMES, rate_hz: float = 50.0) -> None:
         names = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)

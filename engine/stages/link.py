@@ -66,6 +66,13 @@ class LinkStage:
         for strike in news:
             frame.emit(strike)
 
+    def leave(self, frame: Frame) -> None:
+        """Nobody will judge the strikes that wait: they were heard, and stand."""
+        unseen = [event for event in frame.events if isinstance(event, Strike) and event.state == TENTATIVE]
+        for strike in (*self._waiting, *unseen):
+            frame.emit(_news(strike, CONFIRMED, strike.confidence, frame.end_sample))
+        self.reset()
+
     def _strike_of(self, note: NoteOn) -> Strike | None:
         candidates = [
             strike

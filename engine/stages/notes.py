@@ -46,6 +46,7 @@ class NotesStage:
     """
 
     kind = "notes"  # of the models it runs
+    rests = "last"
     # The operating points are the model's; the setter says which.
     options = {
         "look_ahead": (0.0, 10_000.0), "bass_look_ahead": (0.0, 10_000.0), "bass_below": (0.0, 128.0),
