@@ -1,6 +1,8 @@
 """Laws of kept code: it is forgotten when any source it may come from has changed, and only then."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -54,3 +56,38 @@ def test_a_package_that_cannot_be_written_is_left_alone(package, monkeypatch):
     (package / "code.py").write_text("x = 333\n")
     monkeypatch.setattr(os, "replace", refuse)
     assert not forget_stale_kernels(package)
+
+
+TELLING = """
+import sys
+sys.path.insert(0, {folder!r})
+from engine.kernels import load_compiler
+load_compiler(print)
+assert "scipy" not in sys.modules, "loaded without being asked for"
+import hummer
+assert hummer.hum(3.0) == hummer.drone(2.0) == 4.0
+import importlib.util
+assert importlib.util.find_spec("scipy"), "hidden from those who ask for it"
+"""
+HUMMER = """
+from numba import njit
+@njit(cache=True)
+def hum(x):
+    return x + 1.0
+@njit(cache=True)
+def drone(x):
+    return x * 2.0
+"""
+
+
+def test_each_module_that_is_compiled_is_told_once_and_what_is_kept_is_not(tmp_path):
+    (tmp_path / "hummer.py").write_text(HUMMER)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", TELLING.format(folder=str(tmp_path))],
+            env=environment, check=True, capture_output=True, text=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]  # fmt: skip
+    assert told == [["hummer"], []]

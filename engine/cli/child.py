@@ -2,8 +2,8 @@
 
 In: one line of JSON on standard input, {"config": tables, "seconds": limit or null, "memory": folder, "life": from 1,
 "do": what}; when standard input ends, so does the session (the parent is gone, or wants it). Out: on standard output
-one line of JSON when it listens, and one when it has ended. Whatever libraries print goes to standard error. All news
-on the way leaves by bridges.
+one line of JSON for each module that has to be compiled first, one when it listens, and one when it has ended. Whatever
+libraries print goes to standard error. All news on the way leaves by bridges.
 
 What to do: "play"; or "stand by", make ready and wait for a second line, {"seconds": limit or null}, without which
 there is nothing to do; or "settle", finish the files of a life that ended in mid-play; or "silence", and first of all
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.cli.errors import OK, CliError, explain
+from engine.kernels import load_compiler
 
 if TYPE_CHECKING:
     from engine.config import Config
@@ -43,6 +44,7 @@ def main() -> int:
 
 
 def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
+    load_compiler(lambda module: _tell(channel, "compiling", {"module": module}))
     from engine.build import build_chains, build_session
     from engine.cli.lives import bridges_of
     from engine.commands import Panic
@@ -80,6 +82,7 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
             "sample_rate": session.source.sample_rate,
             "latency_ms": session.latency_ms(),
             "endless": getattr(session.source, "endless", False),
+            "refused": session.refused,
         },
     )
     if seconds is not None:

@@ -38,10 +38,12 @@ def perform(
         stack.callback(asked.restore)
         engine = Keeper({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
         stack.callback(engine.kill)
-        listening = _wait(engine, asked, "listening")
+        listening = _wait(engine, asked, console)
         when_listening()
         scene = Scene(listening["sources"], listening["latency_ms"])
         console.print(f"Listening to {', '.join(scene.sources)} at {listening['sample_rate']} Hz.")
+        for what, how_to_allow in listening["refused"].items():
+            console.print(f"Not granted: {what}. It goes well without on a quiet machine; to allow it, {how_to_allow}.")
         view = stack.enter_context(Screen(scene, console) if console.is_terminal else Lines(scene))
         ended = None
         while ended is None:
@@ -59,12 +61,19 @@ def perform(
     console.print(summary(scene, ended))
 
 
-def _wait(engine: Keeper, asked: _Asked, state: str) -> dict[str, Any]:
+def _wait(engine: Keeper, asked: _Asked, console: Console) -> dict[str, Any]:
+    """Until it listens; on a first run, with word of what keeps it."""
+    n_compiling = 0
     while True:
         asked.pass_on(engine)
-        news = engine.poll(POLL_SECONDS)
-        if news and news["state"] == state:
-            return news
+        match engine.poll(POLL_SECONDS):
+            case {"state": "listening"} as listening:
+                return listening
+            case {"state": "compiling", "module": module}:
+                if not n_compiling:
+                    console.print("The first run on this machine, or after an update, compiles what is to be fast:")
+                n_compiling += 1
+                console.print(f"  compiling {module}")
 
 
 class _Asked:
