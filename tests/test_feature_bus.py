@@ -13,6 +13,7 @@ from engine.features.perceptual import cepstral_matrix, chroma_filterbank, mel_f
 from engine.features.spectrum import WINDOW_SAMPLES
 from engine.features.tempo import RATE_HZ, TempoTracker
 from engine.lane import Lane
+from engine.outbox import Outbox
 from engine.spec import StreamSpec
 from engine.stages.features import FeaturesStage
 from tests.test_strike import hits
@@ -138,6 +139,13 @@ def test_reset_repeats_and_blocks_change_nothing():
     expected = through_lane(1024, lane)
     assert len(expected) > 30 * len(DEFAULT_NAMES)
     assert through_lane(100, lane) == expected
+
+
+def test_features_are_the_first_to_go_when_a_bridge_falls_behind():
+    outbox = Outbox(("voice",), capacity=10)
+    for _ in range(20):
+        outbox.put(Feature("voice", 0, 0, "rms", (0.5,)))
+    assert outbox.n_dropped == 0 and outbox.n_thinned == 14 and len(outbox) == 6
 
 
 @pytest.mark.parametrize(
