@@ -19,7 +19,7 @@ from bridges.osc_table import ALL_SOURCES, COMMANDS, RECEIVE_PORT, Argument
 from engine.bridge import BridgeError, SessionInfo
 from engine.commands import Command
 from engine.events import Event
-from engine.realtime import BRIDGE_PRIORITY, urgent
+from engine.priority import BRIDGE_PRIORITY, urgent
 
 MAX_TEXT = 100  # characters in a name
 _LOOK_UP_SECONDS = 0.1  # between two looks whether to stop

@@ -12,7 +12,7 @@ from engine.clock import SampleClock
 from engine.events import NoteOn, Strike
 from engine.ledger import Window
 from engine.outbox import Outbox
-from engine.realtime import BRIDGE_PRIORITY, urgent
+from engine.priority import BRIDGE_PRIORITY, urgent
 
 _TICK_SECONDS = 0.05
 _QUIET_SECONDS = 10.0  # an error of one kind is told once in so long; all are counted

@@ -27,7 +27,7 @@ from engine.realtime import Calm
 from engine.relief import Relief
 from engine.sources.base import Source
 
-_MOST_FAULTS = 256  # of bridges, waiting to be told
+_MOST_FAULTS = 256  # waiting to be told
 _GRACE_SECONDS = 2  # of sound, to catch up with a device that was opened first
 _SLOW_SECONDS = 1.0  # for what slow stages still have to say when the source has ended
 _CLOSE_SECONDS = 30.0  # for all bridges together to send what is left and finish their files; a first picture is slow
@@ -57,6 +57,7 @@ class Session:
         self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_FAULTS)
         self._pumps: list[Pump] = []
         self._slow_lanes = [lane.slow for lane in lanes if lane.slow is not None]
+        self._calm = Calm(live=False)
         self._stop = threading.Event()
         self._warning = ""  # of the source, as last told
         self._frames = 0
@@ -72,7 +73,8 @@ class Session:
     def run(self) -> None:
         """Listen until the source ends, `stop` is called or a Quit arrives; always closes what it opened."""
         live = self.source.clock is not None
-        with Calm(live):
+        self._calm = Calm(live, self._report)
+        with self._calm:
             try:
                 self._open_bridges(patient=not live)
                 if live:
@@ -119,6 +121,8 @@ class Session:
             "slow_skipped_hops": sum(slow.n_skipped_hops for slow in self._slow_lanes),
             "notes": sum(lane.stats.notes for lane in self.lanes),
             "strikes": sum(lane.stats.strikes for lane in self.lanes),
+            "real_time_priority": float("real-time priority" in self._calm.granted),
+            "locked_memory": float("locked memory" in self._calm.granted),
             "dropped_frames": stats.dropped_frames,
             "xruns": stats.xruns,
             "reopened": stats.reopened,
@@ -133,6 +137,11 @@ class Session:
     def last_words(self) -> list[str]:
         """Once it has ended: what went wrong at the very end, when nobody could be told any more."""
         return [message for _, message in self._faults]
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """What the system has not granted to a live session, and how to allow it. Known once it runs."""
+        return self._calm.refused
 
     def latency_ms(self) -> dict[str, float]:
         """Declared latency as of now, a row per step, of its slowest lane."""
@@ -197,13 +206,17 @@ class Session:
     def _tell(self, where: str, message: str) -> None:
         self._send([Fault("", self._frames, self._frames, where, message)])
 
+    def _report(self, where: str, message: str) -> None:
+        """As `_tell`, from any thread: it is told at the next turn."""
+        self._faults.append((where, message))
+
     def _open_bridges(self, patient: bool) -> None:
         names = tuple(lane.name for lane in self.lanes)
         info = SessionInfo(names, self.source.sample_rate, self.source.clock, self.command, self.status)
         for name, bridge in self._bridges:
             bridge.open(info)
             outbox = Outbox(names, patient=patient)
-            pump = Pump(name, bridge, outbox, self.source.clock, lambda *fault: self._faults.append(fault))
+            pump = Pump(name, bridge, outbox, self.source.clock, self._report)
             self._pumps.append(pump)
             pump.start()
 

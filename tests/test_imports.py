@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {"engine", "bridges", "training", "benchmarks", "tests"}
 ENGINE_MAY = {"engine", "numpy", "numba", "onnxruntime"}
 ENGINE_DOORS = {  # the one place for each further library
-    "llvmlite": ["engine/driver/atomics.py", "engine/driver/callback.py", "engine/realtime.py"],
+    "llvmlite": ["engine/driver/atomics.py", "engine/driver/callback.py", "engine/denormals.py"],
     "soundfile": ["engine/sources/file.py"],
     "av": ["engine/sources/file.py"],
     "sounddevice": ["engine/driver/device.py", "engine/sources/device.py"],

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from engine import memory
 from engine.realtime import Calm
 
 
@@ -66,8 +70,70 @@ def test_being_refused_is_no_error(monkeypatch):
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     with Calm(True) as calm:
-        assert "real-time priority" not in calm.granted
+        assert "real-time priority" not in calm.granted and "rtprio" in calm.refused["real-time priority"]
         assert "quiet collector" in calm.granted
+
+
+def locked_kib() -> int:
+    return int(re.search(r"VmLck:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone says so")
+
+
+@needs_linux
+def test_memory_is_locked_where_it_is_said_to_be_and_let_go_afterwards():
+    with Calm(True) as calm:
+        is_granted = "locked memory" in calm.granted
+        assert is_granted == (locked_kib() > 1000) and is_granted != ("locked memory" in calm.refused)
+    assert locked_kib() == 0
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    ("soft_and_hard", "is_privileged", "is_granted"),
+    [((8 << 20, 8 << 20), False, False), ((8 << 20, 8 << 20), True, True), ((8 << 20, -1), False, True)],
+)
+def test_memory_is_not_locked_under_a_limit_that_can_be_reached(monkeypatch, soft_and_hard, is_privileged, is_granted):
+    """With a limit, an allocation in mid-music could fail; one that may be lifted is lifted."""
+    import resource
+
+    calls = []
+    libc = SimpleNamespace(mlockall=lambda flags: calls.append("lock") or 0, munlockall=lambda: calls.append("unlock"))
+    monkeypatch.setattr(memory, "_libc", lambda: libc)
+    monkeypatch.setattr(memory, "_is_privileged", lambda: is_privileged)
+    monkeypatch.setattr(resource, "getrlimit", lambda which: soft_and_hard)
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: calls.append(limits))
+    with memory.locked_memory() as granted:
+        assert granted == is_granted
+    assert ("lock" in calls) == ("unlock" in calls) == is_granted
+    assert ((-1, -1) in calls) == (soft_and_hard[1] == -1)
+
+
+OVERWORKED = """
+import os, sys
+from engine import priority
+from engine.realtime import Calm
+priority._LONGEST_SECONDS = 0.2
+told = []
+with Calm(True, lambda *what: told.append(what)) as calm:
+    if "real-time priority" not in calm.granted:
+        sys.exit(77)
+    assert os.sched_getscheduler(0) & os.SCHED_FIFO
+    while not told:
+        pass
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+print(*told[0])
+"""
+
+
+@needs_linux
+def test_who_never_rests_has_no_priority_for_long():
+    ended = subprocess.run([sys.executable, "-c", OVERWORKED], capture_output=True, text=True, timeout=120)
+    if ended.returncode == 77:
+        pytest.skip("real-time priority is not granted here")
+    assert ended.returncode == 0, ended.stderr
+    assert "real-time priority it computed for" in ended.stdout
 
 
 def test_nothing_is_collected_meanwhile_and_turns_are_short():

@@ -1,0 +1,102 @@
+"""Real-time priority for a thread, where the system has such a thing and grants it.
+
+Linux: SCHED_FIFO. macOS: the time-constraint policy (Apple, Technical Note TN2169). Windows: the class "Pro Audio" of
+the Multimedia Class Scheduler (Microsoft, avrt.h).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+WORKER_PRIORITY = 40  # of SCHED_FIFO: below JACK's (60 to 80) and the driver's, above everything else
+BRIDGE_PRIORITY = 39
+HOW_TO_ALLOW = {
+    "linux": "join the group audio, give it rtprio 95 in /etc/security/limits.d/audio.conf (on Debian and Ubuntu "
+    "dpkg-reconfigure -p high jackd2 does so), and log in again",
+    "win32": "start the service Multimedia Class Scheduler",
+}
+_RESET_ON_FORK = getattr(os, "SCHED_RESET_ON_FORK", 0)  # Linux; two processes in a hurry would starve each other
+_LONGEST_SECONDS = 5  # of computing without any rest: nobody in a hurry needs so long
+
+
+@contextmanager
+def urgent(priority: int) -> Iterator[bool]:
+    """Real-time priority for the calling thread meanwhile; whether it was granted. `priority`: WORKER_PRIORITY or
+    BRIDGE_PRIORITY, which are one where the system doesn't tell them apart."""
+    undo = _TAKE.get(sys.platform, lambda priority: None)(priority)
+    try:
+        yield undo is not None
+    finally:
+        if undo is not None:
+            undo()
+
+
+@contextmanager
+def belt(report: Callable[[str], None]) -> Iterator[None]:
+    """Should a thread in a hurry compute for _LONGEST_SECONDS without a rest, then all of this process goes on at
+    normal priority, so that the machine can be used; `report` is told. On Linux, around the main thread's work."""
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    import resource
+
+    def give_back(*_: object) -> None:
+        for task in os.listdir("/proc/self/task"):
+            with suppress(OSError):
+                os.sched_setscheduler(int(task), os.SCHED_OTHER, os.sched_param(0))
+        report(f"it computed for {_LONGEST_SECONDS} s without a rest; from here on it has normal priority")
+
+    before = resource.getrlimit(resource.RLIMIT_RTTIME)
+    handler = signal.signal(signal.SIGXCPU, give_back)
+    resource.setrlimit(resource.RLIMIT_RTTIME, (round(_LONGEST_SECONDS * 1e6), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_RTTIME, before)
+        signal.signal(signal.SIGXCPU, handler)
+
+
+def _take_fifo(priority: int) -> Callable[[], None] | None:
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | _RESET_ON_FORK, os.sched_param(priority))
+    except OSError:
+        return None
+    return lambda: os.sched_setscheduler(0, *before)
+
+
+def _take_time_constraint(priority: int) -> Callable[[], None] | None:
+    libc = ctypes.CDLL(None)
+    libc.pthread_self.restype = ctypes.c_void_p
+    libc.pthread_mach_thread_np.argtypes = [ctypes.c_void_p]
+    libc.pthread_mach_thread_np.restype = ctypes.c_uint32
+    libc.thread_policy_set.argtypes = [ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32]
+    nanoseconds_per_tick = (ctypes.c_uint32 * 2)()  # numerator, denominator
+    libc.mach_timebase_info(nanoseconds_per_tick)
+    ticks_per_ms = 1e6 * nanoseconds_per_tick[1] / nanoseconds_per_tick[0]
+    thread = libc.pthread_mach_thread_np(libc.pthread_self())
+    # Period (0: none), computation within constraint, preemptible
+    wanted = (ctypes.c_uint32 * 4)(0, round(5 * ticks_per_ms), round(10 * ticks_per_ms), 0)
+    if libc.thread_policy_set(thread, 2, wanted, 4):  # THREAD_TIME_CONSTRAINT_POLICY
+        return None
+    return lambda: libc.thread_policy_set(thread, 1, (ctypes.c_uint32 * 1)(), 0)  # THREAD_STANDARD_POLICY
+
+
+def _take_pro_audio(priority: int) -> Callable[[], None] | None:
+    try:
+        avrt = ctypes.WinDLL("avrt")  # type: ignore[attr-defined]
+    except OSError:
+        return None
+    avrt.AvSetMmThreadCharacteristicsW.restype = ctypes.c_void_p
+    avrt.AvRevertMmThreadCharacteristics.argtypes = [ctypes.c_void_p]
+    task = avrt.AvSetMmThreadCharacteristicsW(ctypes.c_wchar_p("Pro Audio"), ctypes.byref(ctypes.c_uint32(0)))
+    return (lambda: avrt.AvRevertMmThreadCharacteristics(task)) if task else None
+
+
+_TAKE = {"linux": _take_fifo, "darwin": _take_time_constraint, "win32": _take_pro_audio}
