@@ -408,6 +408,30 @@ def test_a_model_that_fails_is_told_once_and_its_sources_go_home():
     np.testing.assert_allclose(places[-1], director._homes, atol=0.05)
 
 
+def test_a_model_that_wants_no_number_keeps_nobody_from_making_a_gesture():
+    class Nobody(Wild):
+        def propose(self, heard, out):
+            out[:] = np.nan
+
+    commands = [steer("gesture", "circle"), steer("gesture_size", 1.5)]
+    director = Director(follow_beat=False)
+    director._proposer = Nobody()
+    events = performed(director, band(8.0), {50: commands})
+    assert ["no number" in message for message in faults(events)] == [True]
+    places = paths([event for event in events if isinstance(event, Position)])
+    np.testing.assert_allclose(places[:50], np.broadcast_to(director._homes, (50, 3, 3)), atol=1e-9)
+    assert np.ptp(places[200:, :, 0], axis=0).min() > 2.0
+
+
+@pytest.mark.parametrize("player", [0, 1, 2])
+def test_the_beat_is_followed_whoever_plays_it(player):
+    samples = np.zeros((20 * RATE, 3), np.float32)
+    samples[:, player] = clicks(120, 20.0)[0]
+    director = Director(tempo_bpm=90.0)
+    performed(director, samples)
+    assert director._conductor.pulse.known and director._conductor.tempo_bpm == pytest.approx(120.0, rel=0.03)
+
+
 def test_sources_may_be_chosen():
     events = performed(Director(sources=["organ"]), band(1.0))
     assert {event.source for event in events} == {"organ"} and len(events) == SECOND
