@@ -1,7 +1,9 @@
 """Stretches of sequences as batches, and where a source might have strayed to.
 
 A model that drives itself sees its own past mistakes. So in training the past it is shown strays from the performer's
-path by a slow walk, and the speed it should answer leads back within RETURN_SECONDS.
+path, and the speed it should answer leads back within RETURN_SECONDS. It strays as its own mistakes would: pushed aside
+smoothly and coming back all the while. Were its straying rougher than its own movement, it would learn to tell the
+two apart, and to correct only what never happens to it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.signal import lfilter
 from torch import Tensor
 
 from engine.space.conditions import ROLES, role_of
@@ -21,9 +24,9 @@ from engine.space.model import identity_width
 from engine.space.proposer import BAND_COLUMNS
 from training.space.dataset import Sequence as Columns
 
-STRAY = (0.0, 0.05, 0.2, 0.5)  # radii, one of them for each stretch
-STRAY_SECONDS = 3.0  # after which a stray walk has turned elsewhere
-RETURN_SECONDS = 1.0
+STRAY = (0.02, 0.1, 0.3, 0.6)  # radii, root mean square, one of them for each stretch
+PUSH_SECONDS = (0.5, 1.0)  # time constants of what pushes it aside
+RETURN_SECONDS = 2.0
 FORGET_STYLE = 0.15  # of the stretches: whose style they are is not told
 FORGET_BEAT = 0.15  # of the stretches: no beat is known
 BEAT_COLUMNS = [i for i, name in enumerate(BAND_COLUMNS) if name.startswith(("beat", "bar"))]
@@ -93,19 +96,23 @@ def _stretch(
 ) -> tuple[np.ndarray, ...]:
     sources = rng.permutation(len(sequence.names))[:n_sources]
     begin = int(rng.integers(len(sequence.band) - n_ticks))
-    keep = np.exp(-1.0 / (STRAY_SECONDS * sequence.rate_hz))
-    steps = rng.normal(0.0, np.sqrt(1.0 - keep**2), (n_sources, n_ticks + 1, 2))
-    steps[:, 0] = rng.normal(0.0, 1.0, (n_sources, 2))
-    stray = np.empty_like(steps)
-    walk = steps[:, 0]
-    for k in range(n_ticks + 1):
-        walk = keep * walk + steps[:, k] if k else walk
-        stray[:, k] = walk
-    stray *= rng.choice(STRAY)
+    stray = rng.choice(STRAY) * _straying(n_sources, n_ticks + 1, sequence.rate_hz, rng)
     stretch = _cut(sequence, styles, sources, begin, n_ticks, stray, is_place, rng.random() > FORGET_STYLE)
     if rng.random() < FORGET_BEAT:
         stretch[1][:, BEAT_COLUMNS] = 0.0
     return stretch
+
+
+def _straying(n_sources: int, n_ticks: int, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
+    """[n_sources, n_ticks, 2], as far as 1 in the mean; it was under way before the stretch begins."""
+    n_before = round(5 * RETURN_SECONDS * rate_hz)
+    stray = rng.normal(0.0, 1.0, (n_sources, n_before + n_ticks, 2))
+    power = np.zeros(2 * n_before)
+    power[0] = 1.0
+    for seconds in (*PUSH_SECONDS, RETURN_SECONDS):
+        keep = np.exp(-1.0 / (seconds * rate_hz))
+        stray, power = lfilter([1.0], [1.0, -keep], stray, axis=1), lfilter([1.0], [1.0, -keep], power)
+    return stray[:, n_before:] / np.sqrt(np.sum(power**2))
 
 
 def _cut(
