@@ -31,7 +31,7 @@ from bridges.osc_table import (
     source_name,
 )
 from engine.bridge import BridgeError, SessionInfo
-from engine.events import Event, Feature, Level
+from engine.events import PERIODIC, Event, Feature
 
 _STATUS = next(route for route in ROUTES if route.kind == "status")
 _STATUS_AT_ONCE = 8  # numbers in a tick, of which there are 20 a second
@@ -44,7 +44,7 @@ class OscTarget:
 
     address: may hold {event}, which becomes the table's name for it, and {source}, which becomes the source's name;
         the argument `source` is then left out.
-    rate_hz: most levels a second and source; the newest wins. Features come as often as their stage says.
+    rate_hz: most messages a second of each periodic kind (level) and source; the newest wins. Features come as often as their stage says.
     bundle: each message in a bundle whose time tag is the instant it sounded.
     events: names from the table; all of them unless given.
     """
@@ -150,7 +150,7 @@ class OscBridge:
 
     def _is_due(self, line: _Line, event: Event) -> bool:
         """Whether to send it now; if not, it waits its turn and a newer one takes its place."""
-        if not isinstance(event, Level):
+        if not isinstance(event, PERIODIC) or isinstance(event, Feature):  # whose stage has a rate of its own
             return True
         key, now = (type(event), event.source), time.monotonic()
         if now - line.sent_seconds.get(key, -1e9) < 1 / line.target.rate_hz:

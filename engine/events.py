@@ -110,4 +110,4 @@ class AllNotesOff(Event):
     reason: str
 
 
-PERIODIC = (Level, Position)  # thinned first when a bridge falls behind: the next one says it all again
+PERIODIC = (Level, Position, Feature)  # thinned first when a bridge falls behind: the next one says it all again

@@ -318,3 +318,31 @@ def test_the_log_holds_what_would_have_been_sent(ear, opened, tmp_path):
         logged.append((address, *values))
     assert logged == sent
     assert lines[0].startswith("0.020000 ")  # when it was known
+
+
+def test_features_come_as_often_as_they_are_told_and_their_source_may_stand_in_the_address(ear, opened):
+    bridge = opened({"port": ear.port, "rate_hz": 1.0, "address": "/show/{source}/{event}"})
+    for step in range(5):
+        bridge.send(Feature("lead [left]", 0, 0, "chroma", (0.0, float(step))))
+    assert ear.messages() == [("/show/lead__left_/feature/chroma", 0.0, float(step)) for step in range(5)]
+
+
+def test_a_feature_in_a_bundle_carries_the_instant_it_speaks_of(ear, opened, monkeypatch):
+    monkeypatch.setattr("bridges.osc.time.time", lambda: 1_700_000_000.5)
+    opened({"port": ear.port, "bundle": True}).send(Feature("guitar", 480, 960, "tempo", (120.0, 0.5)))
+    (datagram,) = ear.datagrams()
+    bundle = OscBundle(datagram)
+    assert bundle.timestamp == pytest.approx(1_700_000_000.5 - 0.010, abs=1e-4)
+    assert [(message.address, message.params) for message in bundle] == [
+        ("/ictus/feature/tempo", ["guitar", 120.0, 0.5])
+    ]
+
+
+@pytest.mark.parametrize("n_values", [1, 2, 3, 4, 128])
+def test_a_feature_of_any_length_is_one_message_that_fits_a_packet(ear, opened, n_values):
+    values = tuple(0.5 * n for n in range(n_values))
+    opened(f"127.0.0.1:{ear.port}").send(Feature("ünï", 0, 0, "logmel", values))
+    (datagram,) = ear.datagrams()
+    assert len(datagram) < 1400  # a whole Ethernet frame, and no more
+    message = OscMessage(datagram)
+    assert (message.address, message.params) == ("/ictus/feature/logmel", ["ünï", *values])
