@@ -44,7 +44,8 @@ class OscTarget:
 
     address: may hold {event}, which becomes the table's name for it, and {source}, which becomes the source's name;
         the argument `source` is then left out.
-    rate_hz: most messages a second of each periodic kind (level) and source; the newest wins. Features come as often as their stage says.
+    rate_hz: most messages a second of each periodic kind (level) and source; the newest wins.
+        Features come as often as their stage says.
     bundle: each message in a bundle whose time tag is the instant it sounded.
     events: names from the table; all of them unless given.
     """
