@@ -44,17 +44,20 @@ class Chain:
         hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
         self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)
         self.stream = stream
-        self._all = [Place(name, stage, stage.hop_samples or self.hop_samples) for name, stage in stages]
+        specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
+        self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
+        lengths = {self.hop_samples, *hops, *(spec.hop_samples for spec in specs)}
+        self._hops = {length: np.zeros(length, np.float32) for length in lengths}
+        self._all = [self._placed(name, stage) for name, stage in stages]
         for place in self._all:
             if place.awaits:
                 place.stage.awaited = tuple(self.stage(name) for name in place.awaits)  # type: ignore[attr-defined]
-        self._hops = {place.hop_samples: np.zeros(place.hop_samples, np.float32) for place in self._all}
-        specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
-        self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
-        self._features: dict[FeatureSpec, np.ndarray] = {}
-        for spec in specs:
-            self._hops.setdefault(spec.hop_samples, np.zeros(spec.hop_samples, np.float32))
         self.reset()
+
+    def _placed(self, name: str, stage: Stage) -> Place:
+        hop_samples = stage.hop_samples or self.hop_samples
+        features = None if stage.features is None else self._front_ends[stage.features].frame
+        return Place(name, stage, hop_samples, self._hops[hop_samples], features)
 
     def reset(self) -> None:
         """Back to sample 0, with every stage at work again."""
@@ -88,12 +91,12 @@ class Chain:
             hop[at : at + self.hop_samples] = samples
         for spec, front_end in self._front_ends.items():
             if frame.end_sample % spec.hop_samples == 0:
-                self._features[spec] = front_end.process(self._hops[spec.hop_samples])
+                front_end.process(self._hops[spec.hop_samples])
         if len(self._live) < len(self._all):
             self._call_back()
         for place in tuple(self._live):
             if frame.end_sample % place.hop_samples == 0 and place in self._live:
-                self._hand_over(place)
+                frame.samples, frame.features = place.samples, place.features
                 if place.ask is not None and (asked := self._ask(place)) is not None:
                     yield asked
                 n_before = len(frame.events)
@@ -171,10 +174,6 @@ class Chain:
             if place.name == name:
                 return place
         raise KeyError(name)
-
-    def _hand_over(self, place: Place) -> None:
-        self._frame.samples = self._hops[place.hop_samples]
-        self._frame.features = self._features.get(place.stage.features) if place.stage.features else None
 
     def _ask(self, place: Place) -> SharedRunner | None:
         try:

@@ -82,8 +82,9 @@ class Lane:
             if self.slow is not None:
                 self.slow.hear(hop)
                 self.events += self._passed(self._slow_news())
-            heard = [event for event in self.chain.events if event not in told]
-            self.events += self._passed(self._in_source_frames(heard, self.chain.end_sample))
+            if self.chain.events:
+                heard = [event for event in self.chain.events if event not in told]
+                self.events += self._passed(self._in_source_frames(heard, self.chain.end_sample))
             if self.events:
                 yield None
                 self.events = []

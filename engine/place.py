@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from engine.events import Event, NoteOff, NoteOn, Pedal
 from engine.models.shared import SharedRunner
 from engine.stage import Frame, Stage
@@ -19,6 +21,8 @@ class Place:
     name: str
     stage: Stage
     hop_samples: int
+    samples: np.ndarray  # the hop it hears, [hop_samples]
+    features: np.ndarray | None  # of that hop, where it listens to any
     sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
     pedal_is_down: bool = False
     rest_seconds: float = FIRST_REST_SECONDS  # how long the next one would be

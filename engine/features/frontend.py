@@ -44,6 +44,7 @@ LEAST = np.float32(FLOOR)
 class FrontEnd:
     """Features of one stream, hop by hop. `process` and `reset` allocate nothing.
 
+    frame: what the last hop gave, [n_channels, n_bands] float32, always the same array.
     latency_samples: by how much the slowest view lags behind the newest sample (half its decimation kernel).
     """
 
@@ -55,14 +56,15 @@ class FrontEnd:
         half = int(plan.views[:, HALF].max())
         self._tables = (plan.streams, plan.views, plan.bands, plan.tables)
         self._scratch = np.zeros((5, half + VECTOR), np.float32)  # two complex buffers, one spectrum
-        self._frame = np.zeros((1, spec.n_channels, spec.n_bands), np.float32)
+        self._frames = np.zeros((1, spec.n_channels, spec.n_bands), np.float32)
+        self.frame = self._frames[0]
         self.process(np.zeros(spec.hop_samples, np.float32))  # compiles
         self.reset()
 
     def process(self, hop: np.ndarray) -> np.ndarray:
-        """`hop` [hop_samples] float32 in, [n_channels, n_bands] float32 out; the next call overwrites it."""
-        _hear(hop, self._frame, self._history, self._scratch, *self._tables)
-        return self._frame[0]
+        """`hop` [hop_samples] float32 in, `frame` out; the next call overwrites it."""
+        _hear(hop, self._frames, self._history, self._scratch, *self._tables)
+        return self.frame
 
     def process_all(self, samples: np.ndarray) -> np.ndarray:
         """Every whole hop of `samples` [n] as `process` would: [n // hop_samples, n_channels, n_bands] float32."""
