@@ -141,4 +141,7 @@ def test_a_session_that_is_late_says_what_it_gives_up_and_takes_it_back(monkeypa
     assert sorted(e.id for e in ons) == sorted(e.id for e in offs)
     assert not [e for e in ons if told[3][1] < e.at_sample / RATE < told[4][1]]
     assert [e for e in ons if e.at_sample / RATE > told[4][1]]
+    meanwhile = [e for e in listener.of(Level) if told[0][1] < e.at_sample / RATE < told[7][1]]
+    afterwards = [e for e in listener.of(Level) if e.at_sample / RATE > told[7][1]]
+    assert len(meanwhile) <= (told[7][1] - told[0][1]) / SELDOM_SECONDS + 1 < 100 < len(afterwards)
     assert session.status()["overload"] == 0 and session.status()["deadline_misses"] > 0
