@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -34,13 +34,15 @@ class Concert:
     score: Score
     seconds: float  # to play on before each fault and after it
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> Iterator[Row]:
+        """One fault after the other."""
         every: list[Callable[[], Row]] = [
             self.nothing, self.stage_raises, self.stage_returns_nan, self.stage_hangs,
             self.synthesiser_gone, self.osc_closed, self.osc_deaf, self.garbage,
             self.device_gone, self.server_killed, self.rate_changed,
         ]  # fmt: skip
-        return [fault() for fault in every]
+        for fault in every:
+            yield fault()
 
     # Nothing is ever away
 

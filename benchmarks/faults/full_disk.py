@@ -18,15 +18,15 @@ DISK_BYTES = 400_000
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system in memory, mounted at `folder`. OSError where that is not permitted."""
+    """A file system in memory, mounted at `folder`. PermissionError where that is not permitted."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
     try:
         mounted = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError as error:
-        raise OSError("there is no program mount here") from error
+        raise PermissionError("there is no program mount here") from error
     if mounted.returncode:
-        raise OSError(mounted.stderr.strip())
+        raise PermissionError(mounted.stderr.strip())
     try:
         yield folder
     finally:

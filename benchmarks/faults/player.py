@@ -11,6 +11,7 @@ with its input, or after SECONDS.
 
 from __future__ import annotations
 
+import math
 import select
 import sys
 import time
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.rig.jack import ArrayPlayer
+from benchmarks.rig.jack import ArrayPlayer, compiled_play
 from engine.demo.source import FOLDER, STEMS, read_whole
 from engine.features.resample import resample
 
@@ -34,11 +35,10 @@ def song(sample_rate: int) -> np.ndarray:
     return resample(samples, rate, sample_rate)
 
 
-def song_at(sample_rate: int, from_seconds: float, seconds: float) -> np.ndarray:
-    """`seconds` of the song over and over, from `from_seconds` after its beginning."""
+def song_from(sample_rate: int, seconds: float) -> np.ndarray:
+    """One turn of the song, from so many seconds after it first began to the same place again."""
     whole = song(sample_rate)
-    first = round(from_seconds * sample_rate)
-    return whole[np.arange(first, first + round(seconds * sample_rate)) % len(whole)]
+    return np.roll(whole, -round(seconds * sample_rate) % len(whole))
 
 
 class NamedServer(NamedTuple):
@@ -50,11 +50,14 @@ class NamedServer(NamedTuple):
 
 def main(server: str, period: int, name: str, sample_rate: int, epoch: float, seconds: float) -> None:
     song(sample_rate)
+    compiled_play()
     print("ready", flush=True)
     if not sys.stdin.readline():
         return
     starts = time.monotonic() + LEAD_SECONDS
-    with ArrayPlayer(song_at(sample_rate, starts - epoch, seconds), name, NamedServer(server, period)) as player:
+    turn = song_from(sample_rate, starts - epoch)
+    turns = math.ceil(seconds * sample_rate / len(turn))
+    with ArrayPlayer(turn, name, NamedServer(server, period), turns) as player:
         print("there", time.monotonic_ns(), flush=True)
         time.sleep(max(0.0, starts - time.monotonic()))
         player.start()

@@ -141,6 +141,10 @@ class Show:
         alive = [(_started(pid), pid) for pid in _children(self._engine.pid) if _started(pid) is not None]
         return min(alive)[1] if alive else None
 
+    def recorded(self) -> list[int]:
+        """Pitches in the MIDI file. OSError or ValueError if it cannot be read."""
+        return notes_in(self.files / "take.mid")
+
     def process_pids(self) -> list[int]:
         """Everything that the terminal has started, and what that has started."""
         pids = [self._engine.pid]
@@ -197,7 +201,7 @@ class Show:
 
     def _first_loud(self, start: int, seconds: float) -> float | None:
         for message in self.messages[start:]:
-            if message.at_seconds > seconds and message.address == "/ictus/level" and message.arguments[2] > LOUD_DB:
+            if message.at_seconds > seconds and _tells_of_sound(message):
                 return message.at_seconds
         return None
 
@@ -233,6 +237,15 @@ class Show:
         """How much of the song had been played then; None if nobody was playing."""
         told = (band.song_seconds(at_seconds) for band in self.bands)
         return next((seconds for seconds in told if seconds is not None), None)
+
+
+def _tells_of_sound(message: Received) -> bool:
+    match message.address:
+        case "/ictus/level":
+            return message.arguments[2] > LOUD_DB
+        case "/ictus/note":
+            return message.arguments[2] > 0
+    return message.address == "/ictus/strike" and message.arguments[1] == "confirmed"
 
 
 def notes_in(path: Path) -> list[int]:

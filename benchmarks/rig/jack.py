@@ -31,7 +31,7 @@ STOP_SECONDS = 5  # a synchronous server may take longer to leave; then it is ki
 SETTLE_SECONDS = 10
 MAX_PORTS = 64
 # Words of a player's state; from SCRATCH on four to work in
-N_PORTS, N_FRAMES, SAMPLES, PLAYING, POSITION, CLIENT, LOG, LOG_ROWS, LOGGED, SCRATCH = range(10)
+N_PORTS, N_FRAMES, TURNS, SAMPLES, PLAYING, POSITION, CLIENT, LOG, LOG_ROWS, LOGGED, SCRATCH = range(11)
 PORTS = SCRATCH + 4
 STATE_WORDS = PORTS + MAX_PORTS
 LOG_WORDS = 3  # of a row: first frame of the array, microseconds since the period was due, monotonic nanoseconds
@@ -123,21 +123,23 @@ class ArrayPlayer:
     last frame. As a context manager it is closed at the end.
     """
 
-    def __init__(self, samples: np.ndarray, name: str, server: JackServer) -> None:
+    def __init__(self, samples: np.ndarray, name: str, server: JackServer, turns: int = 1) -> None:
+        """`turns`: so many times over, without a gap."""
         import jack
 
         samples = samples[:, None] if samples.ndim == 1 else samples
         self._samples = np.ascontiguousarray(samples, np.float32)
-        self.name, self.n_frames = name, len(samples)
+        self.name, self.n_frames = name, len(samples) * turns
         self.client = jack.Client(name, no_start_server=True, servername=server.name)
         n_channels = self._samples.shape[1]
         self.ports = [self.client.outports.register(f"out_{i + 1}") for i in range(n_channels)]
         self._state = np.zeros(STATE_WORDS, np.int64)
-        self._state[[N_PORTS, N_FRAMES, SAMPLES]] = n_channels, len(self._samples), self._samples.ctypes.data
+        self._state[[N_PORTS, N_FRAMES, TURNS]] = n_channels, len(self._samples), turns
+        self._state[SAMPLES] = self._samples.ctypes.data
         self._log = np.zeros((len(self._samples) // server.period_samples + 2, LOG_WORDS), np.int64)
         self._state[[CLIENT, LOG, LOG_ROWS]] = _address(self.client._ptr), self._log.ctypes.data, len(self._log)
         self._state[PORTS : PORTS + n_channels] = [_address(port._ptr) for port in self.ports]
-        self._callback = _compiled_play()
+        self._callback = compiled_play()
         failed = jack._lib.jack_set_process_callback(
             self.client._ptr,
             jack._ffi.cast("JackProcessCallback", self._callback.address),
@@ -219,19 +221,20 @@ def _play(n_frames, state_pointer):
     n_ports, position, n = state[N_PORTS], state[POSITION], types.int64(n_frames)
     samples = carray(as_pointer(state[SAMPLES]), state[N_FRAMES] * n_ports, types.float32)
     playing = load_acquire(state, PLAYING)
-    n_left = min(n, state[N_FRAMES] - position) if playing else 0
+    n_frames_held = state[N_FRAMES]
+    n_left = min(n, n_frames_held * state[TURNS] - position) if playing else 0
     if n_left > 0:
         _note_cycle(state, position)
     for port in range(n_ports):
         buffer = carray(_port_buffer(as_pointer(state[PORTS + port]), n_frames), n, types.float32)
         for i in range(n_left):
-            buffer[i] = samples[(position + i) * n_ports + port]
+            buffer[i] = samples[(position + i) % n_frames_held * n_ports + port]
         for i in range(n_left, n):
             buffer[i] = 0.0
     store_release(state, POSITION, position + n_left)
     return 0
 
 
-def _compiled_play():
+def compiled_play():
     binding.load_library_permanently(LIBRARY)
     return cfunc(types.int32(types.uint32, types.voidptr), nopython=True, cache=True)(_play)

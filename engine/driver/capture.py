@@ -38,6 +38,7 @@ RING_SECONDS = 2.0  # how long the engine may be held up without losing a sample
 RETRY_SECONDS = 0.25  # between two looks for a device that has gone
 STALL_SECONDS = 1.0  # no callback for so long: the device is lost
 WATCH_SECONDS = 0.1
+OPEN_SECONDS = 10.0  # for a driver to open one that is back; a hung one is left to its fate, and another process tries
 LEAVE_SECONDS = 2.0  # for a driver to close its stream
 SHARED_MEMORY = Path("/dev/shm")  # on Linux a file in memory; elsewhere a temporary file, mapped
 
@@ -151,7 +152,12 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
     from engine.driver.device import InputStream, find_device, portaudio, present_devices
     from engine.driver.presence import jack_client_watched
 
-    with portaudio() as sounddevice, ExitStack() as stack:
+    with ExitStack() as stack:
+        hung = threading.Timer(OPEN_SECONDS, os._exit, [1])
+        stack.callback(hung.cancel)
+        if request.wait:
+            hung.start()
+        sounddevice = stack.enter_context(portaudio())
         device = find_device(present_devices(sounddevice), request.device, request.host_api)
         sample_rate = request.sample_rate or device.sample_rate
         n_channels = request.n_channels or device.n_channels
@@ -174,6 +180,7 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
             device=device.name,
             host_api=device.host_api,
         )
+        hung.cancel()
         is_jack = "JACK" in device.host_api
         is_there = stack.enter_context(jack_client_watched(device.name)) if is_jack else lambda: True
         n_callbacks, last_heard = 0, time.monotonic()
