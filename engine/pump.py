@@ -73,5 +73,5 @@ class Pump(threading.Thread):
             now = time.monotonic()
             if now >= self._quiet_until.get(kind, now):
                 self._quiet_until[kind] = now + _QUIET_SECONDS
-                self._report(f"bridge {self.bridge_name}", f"bridge {self.bridge_name}: {error or kind}")
+                self._report(f"bridge {self.bridge_name}", f"bridge {self.bridge_name}: {str(error) or kind}")
             self.n_errors += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -75,6 +76,31 @@ def test_whatever_raises_is_counted_and_told_and_stops_nothing(broken, monkeypat
     raised = [name for name in asked if name in broken]
     assert pump.n_errors == len(raised) > 0
     assert told == [("bridge x", f"bridge x: {raised[0]} does not work")], "one kind of error is told once"
+
+
+def test_errors_of_every_kind_are_told_and_one_without_words_by_its_name():
+    class Inventive(Bridge):
+        def send(self, event) -> None:
+            raise [OSError("a"), KeyError(), ConnectionError("b")][event.at_sample % 3]
+
+    _, told = pumped(Inventive(), LEVELS)
+    assert [message for _, message in told] == ["bridge x: a", "bridge x: KeyError", "bridge x: b"]
+
+
+def test_a_bridge_that_hangs_is_left_to_itself():
+    is_over = threading.Event()
+
+    class Hanging(Bridge):
+        def close(self) -> None:
+            is_over.wait(DEADLINE_SECONDS)
+
+    pump = Pump("x", Hanging(), Outbox(("a",)), None, lambda *_: None)
+    pump.start()
+    began = time.monotonic()
+    assert not pump.finish(0.01)
+    assert time.monotonic() - began < DEADLINE_SECONDS, "it was waited for"
+    is_over.set()
+    assert pump.finish(DEADLINE_SECONDS)
 
 
 def test_lateness_is_of_the_first_word_of_notes_and_strikes():
