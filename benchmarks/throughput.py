@@ -26,10 +26,10 @@ from benchmarks.throughput_session import promised
 from benchmarks.throughput_sound import HOP_SECONDS, guitar
 from benchmarks.throughput_start import starts
 
-N_HOPS, QUICK_HOPS = 20_000, 700
-CROWD_HOPS, QUICK_CROWD_HOPS = 2000, 150
-PROMISE_HOPS, QUICK_PROMISE_HOPS = 30_000, 800
-PEER_SECONDS, QUICK_PEER_SECONDS = 25, 10
+N_HOPS, QUICK_HOPS = 20_000, 500
+CROWD_HOPS, QUICK_CROWD_HOPS = 2000, 100
+PROMISE_HOPS, QUICK_PROMISE_HOPS = 12_000, 400
+PEER_SECONDS, QUICK_PEER_SECONDS = 25, 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,11 +72,11 @@ def run(quick: bool, envs: Path | None) -> Throughput:
             say(f"{n} channels of {', '.join(chain)}")
             crowds.append(measure(chain, n, QUICK_CROWD_HOPS if quick else CROWD_HOPS))
     say("one run for several channels")
-    shares = sharing("notes", 60 if quick else 1000)
+    shares = sharing("notes", 30 if quick else 1000)
     performances = promised(music, QUICK_PROMISE_HOPS if quick else PROMISE_HOPS, say)
     heard = input_costs(music[: len(music) // (4 if quick else 1)], 2 if quick else 7, say)
     say("start, with nothing compiled yet")
-    cold, warm = starts(music, 2 if quick else 5)
+    cold, warm = starts(music, 1 if quick else 5)
     seconds = QUICK_PEER_SECONDS if quick else PEER_SECONDS
     peers = ask_all(envs, music[: round(seconds / HOP_SECONDS) * 480], say)
     return Throughput(costs, crowds, shares, performances, heard, cold, warm, peers)
