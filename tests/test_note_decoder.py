@@ -142,6 +142,49 @@ def test_the_weaker_notes_of_a_chord_come_with_the_strong_one_and_not_alone():
     assert {change.pitch for _, change in run(alone, frame, **options)} == {60}, "too late to belong to the chord"
 
 
+@pytest.mark.parametrize(("late_frames", "is_heard"), [(0, True), (2, True), (3, False)])
+def test_a_chord_is_over_two_frames_after_its_strongest_note(late_frames, is_heard):
+    onset, frame = silence(60)
+    strike(onset, frame, 20, 60)
+    strike(onset, frame, 20 + late_frames, 64, height=0.45)
+    heard = {change.pitch for _, change in run(onset, frame, onset_threshold=0.5, companion_threshold=0.4)}
+    assert heard == ({60, 64} if is_heard else {60})
+
+
+def test_a_limit_that_is_just_reached_is_reached():
+    onset, frame = silence(60)
+    onset[20, 39], frame[20:40, 39] = 0.5, 0.25
+    options = {"onset_threshold": 0.5, "companion_threshold": 0.5, "frame_on": 0.25, "frame_off": 0.25}
+    (_, on), (k, off) = run(onset, frame, **options)
+    assert (on.reason, off.reason, k) == ("", "decay", 43), "what is as high as frame_off does not fade"
+    assert run(onset, frame, **{**options, "onset_threshold": 0.51}) == []
+    assert run(onset, frame, **{**options, "frame_on": 0.26}) == []
+    offset = np.zeros_like(onset)
+    offset[30, 39] = 0.5
+    _, (_, off) = run(onset, frame, offset=offset, offset_threshold=0.5, **options)
+    assert off.reason == "release"
+
+
+def test_two_strikes_as_far_apart_as_the_refractory_time_are_two():
+    for n_frames, n_notes in ((5, 2), (4, 1)):
+        for bias_seconds in (0.0, 0.001, -0.007):  # of which binary numbers hold but an approximation
+            onset, frame = silence(60)
+            frame[20:40, 39] = 0.9
+            onset[[20, 20 + n_frames], 39] = 0.9
+            changes = run(onset, frame, refractory_frames=5, onset_bias_seconds=bias_seconds)
+            assert sum(not change.reason for _, change in changes) == n_notes
+
+
+def test_an_attack_in_the_first_frame_may_be_seen_a_frame_early_and_counts_as_at_the_start():
+    onset, frame = silence(40)
+    strike(onset, frame, LOOK_AHEAD - 1, 60)
+    (_, on), _ = run(onset, frame)
+    assert on.at_frame == 0.0
+    onset, frame = silence(40)
+    onset[LOOK_AHEAD - 2, 39], frame[:20, 39] = 0.9, 0.9
+    assert run(onset, frame) == []
+
+
 def test_an_onset_without_activity_is_no_note():
     onset, frame = silence(60)
     strike(onset, frame, 20, 60)
