@@ -58,10 +58,10 @@ def test_a_tick_comes_rate_hz_times_a_second_and_knows_nothing_later():
 
 
 def test_reset_is_the_start_again():
-    ear, samples = Ear(50.0), song()
+    ear, samples = Ear(50.0), plucks(3)  # sound at once: no silence in which it could forget by itself
     ear.hear(samples)
     first = taken(ear)
-    ear.hear(noise(0.013))
+    ear.hear(noise(0.513, 0.9))
     ear.reset()
     ear.hear(samples)
     np.testing.assert_array_equal(taken(ear), first)
@@ -103,6 +103,11 @@ def test_activity_tells_held_pitches_from_noise_and_silence():
     assert ears_of(tone(440, 1.0), RATE, 50.0)[-1, ACTIVITY] > 0.8
     assert ears_of(noise(1.0), RATE, 50.0)[25:, ACTIVITY].max() < 0.3
     assert ears_of(np.concatenate([tone(440, 1.0), np.zeros(2 * RATE, np.float32)]), RATE, 50.0)[-1, ACTIVITY] < 0.01
+
+
+def test_what_has_no_level_has_no_activity():
+    faint = ears_of(tone(440, 1.0, 10 ** (-61.5 / 20) * np.sqrt(2)), RATE, 50.0)
+    assert faint[25:, LEVEL].max() < 1e-3 and faint[25:, ACTIVITY].max() < 0.05
 
 
 @pytest.mark.parametrize("rate_hz", [9.9, 101.0, float("nan")])
