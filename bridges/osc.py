@@ -30,6 +30,7 @@ from bridges.osc_table import (
     late_seconds,
     source_name,
 )
+from bridges.udp import socket_for
 from engine.bridge import BridgeError, SessionInfo
 from engine.events import PERIODIC, Event, Feature
 
@@ -119,7 +120,7 @@ class OscBridge:
         """Find every host, once; BridgeError if one has no address."""
         self._session = session
         try:
-            self._lines = [_Line(target, *_socket_for(target)) for target in self.targets]
+            self._lines = [_Line(target, *socket_for(target.host, target.port)) for target in self.targets]
         except BridgeError:
             self.close()
             raise
@@ -212,15 +213,3 @@ def _bundle(message: OscMessage, sounded_seconds: float) -> bytes:
     bundle = OscBundleBuilder(sounded_seconds)
     bundle.add_content(message)
     return bundle.build().dgram
-
-
-def _socket_for(target: OscTarget) -> tuple[socket.socket, tuple]:
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)[0]
-    except (OSError, UnicodeError) as error:
-        raise BridgeError(f"the OSC target {target.host!r} is no known host: {error}") from error
-    # Not connected: a connected socket reports what befell the last datagram by refusing the next one.
-    opened = socket.socket(family, kind, protocol)
-    opened.setblocking(False)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-    return opened, where

@@ -1,4 +1,4 @@
-"""Commands from outside, by OSC over UDP: thresholds, muting, panic, start, stop, cues.
+"""Commands from outside, by OSC over UDP: thresholds, muting, panic, start, stop, cues, and all of the space.
 
 A thread of its own reads packets and hands commands to the session. What cannot be read is counted and dropped,
 whatever it holds; a time tag in the future delays nothing. It reads some thousand packets a second and no more, so that
@@ -14,8 +14,10 @@ import threading
 import time
 from contextlib import nullcontext
 
+from bridges.dialects import RADIUS_METRES
 from bridges.osc_packet import MAX_PACKET_BYTES, Message, PacketError, decode
 from bridges.osc_table import ALL_SOURCES, COMMANDS, RECEIVE_PORT, Argument
+from bridges.space_in import SpaceIn
 from engine.bridge import BridgeError, SessionInfo
 from engine.commands import Command
 from engine.events import Event
@@ -29,12 +31,17 @@ _RELEASED = [0]  # what a button sends when it is let go
 
 
 class OscInput:
-    """host: the address it listens on; "127.0.0.1" hears this machine alone, "0.0.0.0" the whole network."""
+    """host: the address it listens on; "127.0.0.1" hears this machine alone, "0.0.0.0" the whole network.
 
-    def __init__(self, host: str = "127.0.0.1", port: int = RECEIVE_PORT) -> None:
+    radius_metres: of the room, for positions in dialects that speak in -1..1 or 0..1 (bridges/dialects.py).
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = RECEIVE_PORT, radius_metres: float = RADIUS_METRES) -> None:
+        if isinstance(radius_metres, bool) or not 0 < radius_metres <= 1000:
+            raise ValueError(f"radius_metres of the OSC input is {radius_metres}; it must be above 0, at most 1000")
         if not 0 <= port <= 65535:
             raise ValueError(f"the OSC input port is {port}; it must be 1 to 65535, or 0 for any free one")
-        self.host, self.port = host, port
+        self.host, self.port, self._radius_metres = host, port, radius_metres
         self.n_obeyed = self.n_malformed = self.n_unknown = self.n_refused = 0  # refused: too many were waiting
         self._complaint = ""
         self._closing = threading.Event()
@@ -42,6 +49,7 @@ class OscInput:
 
     def open(self, session: SessionInfo) -> None:
         self._session = session
+        self._space = SpaceIn(session.sources, self._radius_metres)
         self._socket = self._bound()
         self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._listen, name="ictus-osc-in", daemon=True)
@@ -122,13 +130,15 @@ class OscInput:
         self._complain(f"{what} could not be read: {error}")
 
     def _obey(self, message: Message, what: str) -> None:
-        if message.address not in COMMANDS:
-            self.n_unknown += 1
-            self._complain(f"{what} is for {message.address[:MAX_TEXT]!r}, which is no command")
+        route = COMMANDS.get(message.address)
+        if route is not None and not route.arguments and message.arguments == _RELEASED:
             return
-        if not COMMANDS[message.address].arguments and message.arguments == _RELEASED:
-            return
-        if self._session.command(command_of(message)):
+        command = command_of(message) if route is not None else self._space.command_of(message)
+        if command is None:
+            if not self._space.is_let_go(message):
+                self.n_unknown += 1
+                self._complain(f"{what} is for {message.address[:MAX_TEXT]!r}, which is no command")
+        elif self._session.command(command):
             self.n_obeyed += 1
         else:
             self.n_refused += 1

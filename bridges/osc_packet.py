@@ -30,8 +30,21 @@ class Message(NamedTuple):
 def encode(address: str, strings: Sequence[str], numbers: Sequence[float]) -> bytes:
     """A message with `strings` first and then `numbers` as floats."""
     tags = "," + "s" * len(strings) + "f" * len(numbers)
-    texts = (text.encode() + b"\0" for text in (address, tags, *strings))
-    return b"".join(text + b"\0" * (-len(text) % 4) for text in texts) + struct.pack(f">{len(numbers)}f", *numbers)
+    return b"".join(map(_padded, (address, tags, *strings))) + struct.pack(f">{len(numbers)}f", *numbers)
+
+
+def encode_any(address: str, arguments: Sequence[str | int | float]) -> bytes:
+    """A message whose arguments are sent as what they are: s, i (int32) or f."""
+    tags = "".join("s" if isinstance(a, str) else "i" if isinstance(a, int) else "f" for a in arguments)
+    values = (
+        _padded(a) if tag == "s" else struct.pack(_NUMBERS[tag], a) for tag, a in zip(tags, arguments, strict=True)
+    )
+    return b"".join((_padded(address), _padded("," + tags), *values))
+
+
+def encode_bundle(messages: Sequence[bytes]) -> bytes:
+    """All of them at once, to be acted on as soon as they come."""
+    return _BUNDLE + struct.pack(">Q", 1) + b"".join(struct.pack(">i", len(each)) + each for each in messages)
 
 
 def decode(packet: bytes) -> list[Message]:
@@ -49,6 +62,11 @@ def decode(packet: bytes) -> list[Message]:
         if len(messages) > MAX_MESSAGES:
             raise PacketError(f"more than {MAX_MESSAGES} messages")
     return messages
+
+
+def _padded(text: str) -> bytes:
+    data = text.encode() + b"\0"
+    return data + b"\0" * (-len(data) % 4)
 
 
 def _elements(bundle: bytes) -> list[bytes]:

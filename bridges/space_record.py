@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from bridges.osc_packet import MAX_PACKET_BYTES, PacketError, decode
-from bridges.space_positions import CUE_ADDRESSES, placed
+from bridges.space_positions import CUE_ADDRESSES, Places
 from engine.errors import IctusError
 from engine.registry import SOURCES, make
 from engine.sources.base import Source
@@ -82,7 +82,8 @@ class Recorder:
 
     def __init__(self, writer: TakeWriter, source: Source, listener: Listener) -> None:
         self.writer, self._source, self._listener = writer, source, listener
-        self._names = tuple(writer.take.papers.instruments)
+        papers = writer.take.papers
+        self._places = Places(tuple(papers.instruments), papers.radius_metres)
         self._last_seconds: dict[str, float] = {}
         self._stop = threading.Event()
         self.n_unknown = self.n_thinned = 0
@@ -109,7 +110,7 @@ class Recorder:
         if address in CUE_ADDRESSES and len(arguments) == 1:
             self.writer.cue(at, str(arguments[0]))
             return
-        place = placed(address, arguments, self._names)
+        place = self._places.placed(address, arguments)
         if place is None:
             self.n_unknown += 1
             return

@@ -56,6 +56,10 @@ Midi = _flag(
     str, OUT, "MIDI out: an existing port, or one of our own named Ictus.", "--midi", metavar="PORT|virtual|off"
 )
 Osc = _flag(list[str], OUT, "OSC out; repeat for more.", "--osc", metavar="HOST:PORT")
+SpaceOsc = _flag(
+    list[str], OUT, "Positions to a spatialiser, which turns --space on; repeat for more.", "--space-osc",
+    metavar="DIALECT@HOST:PORT",
+)  # fmt: skip
 OscIn = _flag(
     int, OUT, "Take commands by OSC at this port of this machine.", "--osc-in", metavar="PORT", min=1, max=65535
 )

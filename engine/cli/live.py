@@ -25,6 +25,7 @@ def live(
     space_model: flags.SpaceModel = None,
     midi: flags.Midi = None,
     osc: flags.Osc = None,
+    space_osc: flags.SpaceOsc = None,
     osc_in: flags.OscIn = None,
     record: flags.Record = None,
     pedal: flags.Pedal = False,
@@ -38,7 +39,7 @@ def live(
 
     ictus live -i voice=1 -i guitar=2 --osc 127.0.0.1:9000 --chain voice=level,notes
 
-    ictus live -i voice=1 -i drums=2+3 -i click=4 --space --osc 127.0.0.1:9000
+    ictus live -i voice=1 -i drums=2+3 -i click=4 --space-osc adm@127.0.0.1:4001
 
     ictus live --device USB --block 64 --config stage.toml --record tonight.mid
     """
@@ -51,13 +52,15 @@ def live(
     options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
     options.lay_notes(tables, model=model, look_ahead=look_ahead)
-    options.lay_space(tables, space, space_model)
+    options.lay_space(tables, space or bool(space_osc), space_model)
     if midi == "off":
         options.drop_bridge(tables, "midi")
     elif midi:
         options.lay_bridge(tables, "midi", port=None if midi == "virtual" else midi)
     if osc:
         options.lay_bridge(tables, "osc", targets=osc)
+    if space_osc:
+        options.lay_bridge(tables, "space_osc", targets=space_osc)
     if osc_in:
         options.lay_bridge(tables, "osc_in", port=osc_in)
     if record:
