@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.space.conditions import N_SECTION, ROLES, SECTIONS, role_of, section_columns
+from engine.space.conditions import COUNTED, N_SECTION, ROLES, SECTIONS, Form, role_of
 from engine.space.ear import ears_of
 from engine.space.heads import SPEED_SCALE
 from engine.space.proposer import EAR_COLUMNS
@@ -148,11 +148,24 @@ def test_what_strays_is_led_back(every, monkeypatch):
 def test_names_become_kinds():
     assert [ROLES[role_of(name)] for name in ("Bass DI", "OH right", "Gtr L", "Rhodes", "vox 2", "Zither")] == [
         "bass", "drums", "guitar", "keys", "voice", "other"]  # fmt: skip
-    out = np.ones(N_SECTION)
-    section_columns("", 5.0, out)
+
+
+def test_bars_are_counted_from_where_a_section_begins():
+    form, out, band = Form(), np.ones(N_SECTION), np.zeros(6)
+    form.tick("", 5.0, band, out)
     assert not out.any()
-    section_columns("Refrain 2", 0.0, out)
+    form.tick("Refrain 2", 5.1, band, out)
     assert out[SECTIONS.index("chorus")] == 1 and out.sum() == 3
+    fours = []
+    for k in range(100):  # bars of ten ticks; the section is cued a little before the third
+        angle = 2 * np.pi * k / 10
+        band[4:] = np.sin(angle), np.cos(angle)
+        form.tick("verse" if k >= 18 else "intro", 6.0 + k / 10, band, out)
+        counted = out[COUNTED]
+        fours.append(round(np.arctan2(counted[1], counted[4]) / (2 * np.pi) * 4, 6) % 4)
+    np.testing.assert_allclose(fours[:18], np.arange(18) / 10, atol=1e-6)
+    np.testing.assert_allclose(fours[20:60], np.arange(40) / 10, atol=1e-6)
+    assert fours[18] == pytest.approx(3.8)
 
 
 def test_a_folder_of_sessions_is_found(session, tmp_path):

@@ -97,6 +97,10 @@ def test_others_are_heard_and_seen(columns):
     one.previous[:, 1, :, :2] += 0.5
     seen = said(net(), one)[0][:, 0]
     assert (heard - before).abs().max() > 1e-4 and (seen - heard).abs().max() > 1e-4
+    one.previous[:, 0, :, :2], one.previous[:, 1:, :, :2] = 0.0, 0.2
+    together = said(net(), one)[0][:, 0]
+    one.previous[:, 1, :, :2], one.previous[:, 2, :, :2] = 0.05, 0.35  # the same in the mean, but one is close by
+    assert (said(net(), one)[0][:, 0] - together).abs().max() > 1e-4
 
 
 def test_a_source_alone_is_moved_too(columns):

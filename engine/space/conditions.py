@@ -10,6 +10,8 @@ import re
 
 import numpy as np
 
+from engine.space.proposer import BAND_COLUMNS
+
 # Kinds with the words that name them; the first that fits is meant.
 _ROLES: tuple[tuple[str, str], ...] = (
     ("bass", r"bass|sub|basso"),
@@ -31,7 +33,11 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
 )
 SECTIONS = (*(name for name, _ in _SECTIONS), "other")
 FADES_SECONDS = (1.0, 8.0)  # how a new section fades: two more columns
-N_SECTION = len(SECTIONS) + len(FADES_SECONDS)
+PERIODS_BARS = (2, 4, 8)  # in which musicians count: sine and cosine of each
+N_KINDS = len(SECTIONS) + len(FADES_SECONDS)
+N_SECTION = N_KINDS + 2 * len(PERIODS_BARS)
+BAR_SIN, BAR_COS = BAND_COLUMNS.index("bar_sin"), BAND_COLUMNS.index("bar_cos")
+COUNTED = slice(N_KINDS, N_SECTION)  # the columns that need a beat
 
 
 def role_of(name: str) -> int:
@@ -39,12 +45,46 @@ def role_of(name: str) -> int:
     return _kind_of(name, _ROLES)
 
 
-def section_columns(name: str, since_seconds: float, out: np.ndarray) -> None:
-    """Fill `out` [N_SECTION]: 1 for its kind, then 1 fading since it began; all 0 where there is none (name "")."""
-    out[:] = 0.0
-    if name:
-        out[_kind_of(name, _SECTIONS)] = 1.0
-        out[len(SECTIONS) :] = np.exp(-max(0.0, since_seconds) / np.array(FADES_SECONDS))
+class Form:
+    """Which part of the song this is, and where in it, tick by tick.
+
+    N_SECTION columns: 1 for the kind of section, 1 that fades since it began, and the bars since then, counted in
+    twos, fours and eights; all 0 where nothing was said, the last ones where no beat is known. A section that is cued a
+    little before its first bar begins with that bar; without sections the count is from the first bar.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._name, self._began_seconds = "", 0.0
+        self._bars: float | None = None  # since it began
+        self._phase = 0.0  # in the bar, 0 to 1
+
+    def tick(self, name: str, seconds: float, band: np.ndarray, out: np.ndarray) -> None:
+        """Fill `out` [N_SECTION] from the section's name ("" before the first) and the band's columns."""
+        out[:] = 0.0
+        phase = self._bar_phase(band)
+        if name != self._name:
+            self._name, self._began_seconds, self._bars = name, seconds, None
+        if name:
+            out[_kind_of(name, _SECTIONS)] = 1.0
+            since = max(0.0, seconds - self._began_seconds)
+            out[len(SECTIONS) : N_KINDS] = np.exp(-since / np.array(FADES_SECONDS))
+        if phase is None:
+            self._bars = None
+            return
+        if self._bars is None:
+            self._bars = phase - round(phase)
+        else:
+            self._bars += (phase - self._phase + 0.5) % 1.0 - 0.5
+        self._phase = phase
+        turns = 2.0 * np.pi * self._bars / np.array(PERIODS_BARS)
+        out[COUNTED] = np.concatenate([np.sin(turns), np.cos(turns)])
+
+    def _bar_phase(self, band: np.ndarray) -> float | None:
+        sine, cosine = float(band[BAR_SIN]), float(band[BAR_COS])
+        return None if sine == cosine == 0.0 else float(np.arctan2(sine, cosine) / (2.0 * np.pi)) % 1.0
 
 
 def _kind_of(name: str, kinds: tuple[tuple[str, str], ...]) -> int:

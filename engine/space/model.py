@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime as ort
 
 from engine.models.card import ModelError, card_path, find_model, sha256_of
-from engine.space.conditions import N_SECTION, ROLES, role_of, section_columns
+from engine.space.conditions import N_SECTION, ROLES, Form, role_of
 from engine.space.heads import HEADS, SPEED_SCALE
 from engine.space.proposer import BAND_COLUMNS, EAR_COLUMNS, Heard
 
@@ -131,6 +131,7 @@ class SpaceModel:
         self._ticks_a_step = max(1, round(rate_hz / self.card.rate_hz))
         self._tick_seconds, self._radius = 1.0 / rate_hz, radius_metres
         self._net = SpaceNet(self._path, self.card, len(names))
+        self._form = Form()
         self._at = np.zeros((len(names), 2))
         self._speed = np.zeros((len(names), 2))
         self._most_onset = np.zeros(len(names), np.float32)
@@ -145,7 +146,7 @@ class SpaceModel:
         self._net.reset()
         self._rng = np.random.default_rng(self.seed)
         self._tick = 0
-        self._section, self._section_began = "", 0.0
+        self._form.reset()
         self._speed[:] = 0.0
         self._most_onset[:] = 0.0
 
@@ -172,9 +173,7 @@ class SpaceModel:
         inputs["ears"][:, ONSET] = self._most_onset
         self._most_onset[:] = 0.0
         inputs["band"][:] = heard.band
-        if heard.section != self._section:
-            self._section, self._section_began = heard.section, heard.seconds
-        section_columns(self._section, heard.seconds - self._section_began, inputs["section"])
+        self._form.tick(heard.section, heard.seconds, heard.band, inputs["section"])
         inputs["previous"][:, :2] = self._at
         inputs["previous"][:, 2:] = self._speed
         self._net.step()

@@ -18,7 +18,7 @@ import torch
 from scipy.signal import lfilter
 from torch import Tensor
 
-from engine.space.conditions import ROLES, role_of
+from engine.space.conditions import COUNTED, ROLES, role_of
 from engine.space.heads import N_DIRECTIONS, SPEED_SCALE, SPEEDS, class_of
 from engine.space.model import identity_width
 from engine.space.proposer import BAND_COLUMNS
@@ -100,6 +100,7 @@ def _stretch(
     stretch = _cut(sequence, styles, sources, begin, n_ticks, stray, is_place, rng.random() > FORGET_STYLE)
     if rng.random() < FORGET_BEAT:
         stretch[1][:, BEAT_COLUMNS] = 0.0
+        stretch[2][:, COUNTED] = 0.0
     return stretch
 
 
@@ -142,7 +143,7 @@ def _cut(
     return (
         sequence.ears[sources, ticks],
         sequence.band[ticks].copy(),
-        sequence.section[ticks],
+        sequence.section[ticks].copy(),
         identity.astype(np.float32),
         np.concatenate([shown, speed], axis=-1)[:, :-1].astype(np.float32),
         target.astype(np.float32),

@@ -20,7 +20,7 @@ from engine.errors import IctusError
 from engine.features.resample import resample
 from engine.space.band import band_of
 from engine.space.beat import SAMPLE_RATE, ClickBeats, Pulse, TempoBeats, pulses_of
-from engine.space.conditions import N_SECTION, section_columns
+from engine.space.conditions import N_SECTION, Form
 from engine.space.proposer import EAR_COLUMNS
 from engine.space.session_folder import SessionFolder, Take
 from engine.space.tables import beats_at, section_at
@@ -84,9 +84,10 @@ def sequence_of(
     pulses = _pulses(take, seconds, rate_hz) if include_beats else [Pulse()] * n_ticks
     cues = sorted(take.cues()) if include_sections else []
     here = [section_at(cues, at) for at in seconds]
-    section = np.zeros((n_ticks, N_SECTION), np.float32)
-    for row, (name, began), at in zip(section, here, seconds, strict=True):
-        section_columns(name, at - began, row)
+    band = band_of(np.stack(list(every.values()), axis=1), pulses)
+    section, form = np.zeros((n_ticks, N_SECTION), np.float32), Form()
+    for row, (name, _), at, heard in zip(section, here, seconds, band, strict=True):
+        form.tick(name, at, heard, row)
     places = np.stack([at_times(paths[name], seconds)[:, (X - 1, Y - 1)] for name in names]) / papers.radius_metres
     return Sequence(
         take.song,
@@ -95,7 +96,7 @@ def sequence_of(
         rate_hz,
         papers.radius_metres,
         np.stack([every[name] for name in names]),
-        band_of(np.stack(list(every.values()), axis=1), pulses),
+        band,
         section,
         np.clip(places, -1.0, 1.0).astype(np.float32),
         np.array([pulse.in_bar if pulse.known else 0.0 for pulse in pulses], np.float32),
