@@ -22,7 +22,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,8 @@ RING_SECONDS = 2.0  # how long the engine may be held up without losing a sample
 RETRY_SECONDS = 0.25  # between two looks for a device that has gone
 STALL_SECONDS = 1.0  # no callback for so long: the device is lost
 WATCH_SECONDS = 0.1
-OPEN_SECONDS = 10.0  # for a driver to open one that is back; a hung one is left to its fate, and another process tries
+OPEN_SECONDS = 20.0  # for a driver to look for devices, and to open one
+START_SECONDS = 0.7  # for it to start one that is back (PortAudio on JACK may wait for ten minutes): else another try
 LEAVE_SECONDS = 2.0  # for a driver to close its stream
 SHARED_MEMORY = Path("/dev/shm")  # on Linux a file in memory; elsewhere a temporary file, mapped
 
@@ -51,6 +53,7 @@ class CaptureRequest:
     n_channels: int | None  # the first n of the device; None: all
     block_samples: int  # 0: the driver's choice
     wait: bool = False  # keep looking until the device is there, at whatever rate, rather than answer that it isn't
+    start_seconds: float = OPEN_SECONDS  # for the driver to start it
 
 
 class Capture:
@@ -83,6 +86,12 @@ class Capture:
                 self.answer = json.loads(line)
                 self._answered.set()
         self._answered.set()
+        self._process.wait()
+
+    def dismiss(self) -> None:
+        """For one that was asked for nothing; waits for nobody."""
+        with suppress(OSError):
+            self._process.stdin.close()
 
     def wait_for_answer(self, timeout_seconds: float) -> dict:
         """SourceError when there is none, or when it is an error."""
@@ -137,7 +146,7 @@ def main() -> None:
     while not let_go.is_set():
         try:
             _hold(request, let_go)
-            request = replace(request, wait=True)
+            request = replace(request, wait=True, start_seconds=START_SECONDS)
             _say(lost=True)
         except SourceError as error:
             if not request.wait:
@@ -152,24 +161,22 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
     from engine.driver.device import InputStream, find_device, portaudio, present_devices
     from engine.driver.presence import jack_client_watched
 
-    with ExitStack() as stack:
-        hung = threading.Timer(OPEN_SECONDS, os._exit, [1])
-        stack.callback(hung.cancel)
-        if request.wait:
-            hung.start()
-        sounddevice = stack.enter_context(portaudio())
+    with ExitStack() as last, ExitStack() as stack:
+        with _or_die(OPEN_SECONDS):
+            sounddevice = stack.enter_context(portaudio())
         device = find_device(present_devices(sounddevice), request.device, request.host_api)
         sample_rate = request.sample_rate or device.sample_rate
         n_channels = request.n_channels or device.n_channels
         path, ring = _shared_ring(n_channels, sample_rate)
         try:
-            try:
-                stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
-            except SourceError:
-                if not request.wait or sample_rate == device.sample_rate:
-                    raise
-                sample_rate = device.sample_rate  # it is back, but at another rate
-                stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
+            with _or_die(request.start_seconds):
+                try:
+                    stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
+                except SourceError:
+                    if not request.wait or sample_rate == device.sample_rate:
+                        raise
+                    sample_rate = device.sample_rate  # it is back, but at another rate
+                    stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
         except BaseException:
             _remove(path)
             raise
@@ -180,7 +187,6 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
             device=device.name,
             host_api=device.host_api,
         )
-        hung.cancel()
         is_jack = "JACK" in device.host_api
         is_there = stack.enter_context(jack_client_watched(device.name)) if is_jack else lambda: True
         n_callbacks, last_heard = 0, time.monotonic()
@@ -190,11 +196,20 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
             if not stream.active or time.monotonic() - last_heard > STALL_SECONDS:
                 os._exit(1)  # closing what is lost may hang or abort
         _remove(path)
-        farewell = threading.Timer(LEAVE_SECONDS, os._exit, [1])  # should the driver vanish just now
-        farewell.daemon = True
-        farewell.start()
+        last.enter_context(_or_die(LEAVE_SECONDS))  # should the driver vanish just now
         stream.close()
-    farewell.cancel()
+
+
+@contextmanager
+def _or_die(seconds: float) -> Iterator[None]:
+    """What takes longer than that hangs, and its process is of no use any more."""
+    timer = threading.Timer(seconds, os._exit, [1])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _shared_ring(n_channels: int, sample_rate: int) -> tuple[Path, Ring]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
 from engine.clock import SampleClock
 from engine.driver.callback import CALLBACKS, STAMP_FRAMES, XRUNS, read_stamp
-from engine.driver.capture import RETRY_SECONDS, Capture, CaptureRequest
+from engine.driver.capture import OPEN_SECONDS, RETRY_SECONDS, START_SECONDS, Capture, CaptureRequest
 from engine.driver.ring import USER_SEMAPHORE, Ring
 from engine.driver.wakeup import Wakeup
 from engine.sources.base import SourceError, SourceStats
 from engine.sources.convert import Converter
 
 MAX_WAIT_SECONDS = 0.05
+SPARE_SECONDS = 1.5  # of absence: what is back before finds the machine undisturbed
 ANSWER_SECONDS = 20.0  # the slowest drivers take seconds to look for devices
 
 
@@ -78,6 +80,7 @@ class DeviceSource:
             self.n_channels,
             self._request.block_samples,
             wait=True,
+            start_seconds=START_SECONDS,
         )
         self.clock = SampleClock(self.sample_rate)
         self.stats = SourceStats()
@@ -89,6 +92,10 @@ class DeviceSource:
     def _take_up(self, capture: Capture) -> None:
         """Read from what `capture` has opened from now on."""
         self._capture, self._taken = capture, capture.answer
+        self._start_seconds = START_SECONDS
+        if self._spare is not None:
+            self._spare.dismiss()
+            self._spare = None
         self._ring: Ring | None = Ring.over(capture.map_ring())
         self._wakeup = Wakeup(self._ring.head[USER_SEMAPHORE:])
         self._n_before: int | None = None  # frames of the source before the first of this ring; None: nothing came yet
@@ -165,12 +172,16 @@ class DeviceSource:
     def _lose(self) -> None:
         """The device is gone, and the ring is read to its end: wait for its return, in a fresh process if need be."""
         self._ring = None
-        self._retry_at = time.monotonic() + RETRY_SECONDS  # at the soonest, should this one die too
+        now = time.monotonic()
+        self._retry_at = now + RETRY_SECONDS  # at the soonest, should this one die too
+        self._spare_at = now + SPARE_SECONDS
         self.warning = f'The device "{self.device_name}" is gone; there is silence until it is back.'
-        if self._capture.dead:
-            self._capture.close()
-            with suppress(OSError):  # no process to be had just now: again at the next try
-                self._capture = Capture().ask(self._request)
+        with suppress(OSError):  # no process to be had just now: again at the next try
+            if self._capture.dead:
+                self._capture.close()
+                self._start_seconds = min(2 * self._start_seconds, OPEN_SECONDS)
+                spare, self._spare = self._spare or Capture(), None
+                self._capture = spare.ask(replace(self._request, start_seconds=self._start_seconds))
         if self.ended:  # closed meanwhile, by another thread
             self._capture.close()
 
@@ -180,6 +191,9 @@ class DeviceSource:
             self.stats.reopened += 1
             self._take_up(self._capture)
             return
+        if self._spare is None and time.monotonic() > self._spare_at:
+            with suppress(OSError):
+                self.make_ready()  # should the one that waits die as it opens the device
         time.sleep(min(timeout_seconds, 0.01))
         missing = self.clock.sample_at(time.monotonic()) - self._n_given
         if missing > 0:
