@@ -135,8 +135,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which then closes our standard input
     if hasattr(os, "sched_setscheduler"):  # the engine's urgency is inherited; only the driver's thread has a claim
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    import engine.driver.callback  # noqa: F401  takes a while; the request may come later still
+    from engine.driver.callback import compiled_callback
 
+    compiled_callback()  # takes a while; the request may come later still
     line = sys.stdin.readline()
     if not line:
         return
