@@ -13,7 +13,7 @@ import pytest
 from pythonosc.osc_message_builder import build_msg
 
 from bridges.space_export import perform
-from bridges.space_positions import placed
+from bridges.space_positions import Places, placed
 from bridges.space_record import Listener, Recorder, channels_of
 from bridges.trajectory_file import TrajectoryFileBridge
 from engine.bridge import SessionInfo
@@ -125,6 +125,17 @@ def test_a_flood_and_rubbish_harm_nothing(tmp_path):
 )
 def test_addresses(address, arguments, place):
     assert placed(address, arguments, NAMES) == place
+
+
+def test_other_dialects_are_understood():
+    """ADM turns azimuth to the left and Spat to the right; a part of a position leaves the rest as it was."""
+    places = Places(NAMES, 5.0)
+    for address, arguments in (("/adm/obj/1/aed", [90.0, 0.0, 0.4]), ("/source/1/aed", [-90.0, 0.0, 2.0])):
+        name, place = places.placed(address, arguments)
+        assert name == "voice"
+        np.testing.assert_allclose(place, (-2.0, 0.0, 0.0), atol=1e-6)
+    places.placed("/source/2/xyz", [0.0, 3.0, 1.0])
+    assert places.placed("/adm/obj/2/x", [0.5]) == ("guitar", pytest.approx((2.5, 3.0, 1.0)))
 
 
 def test_the_command_records_a_file_and_goes_on(tmp_path, capsys):
