@@ -12,7 +12,7 @@ from engine.clock import SampleClock
 from engine.events import NoteOn, Strike
 from engine.ledger import Window
 from engine.outbox import Outbox
-from engine.priority import BRIDGE_PRIORITY, urgent
+from engine.priority import BACKGROUND_PRIORITY, BRIDGE_PRIORITY, urgent
 
 _TICK_SECONDS = 0.05
 _QUIET_SECONDS = 10.0  # an error of one kind is told once in so long; all are counted
@@ -36,8 +36,8 @@ class Pump(threading.Thread):
     def run(self) -> None:
         # Whoever sends as soon as something is heard takes the interpreter from the worker: he must not be kept from
         # giving it back, nor from sending, by whatever else this machine is busy with.
-        in_a_hurry = self._clock is not None and getattr(self._bridge, "is_urgent", False)
-        with urgent(BRIDGE_PRIORITY) if in_a_hurry else nullcontext():
+        priority = BRIDGE_PRIORITY if getattr(self._bridge, "is_urgent", False) else BACKGROUND_PRIORITY
+        with urgent(priority) if self._clock is not None else nullcontext():
             self._carry()
         self._guard(self._bridge.close)
 

@@ -7,6 +7,7 @@ the two threads goes through queues written in C: no lock is ever held by a thre
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,10 +17,12 @@ import numpy as np
 
 from engine.chain import Chain
 from engine.events import Event
+from engine.priority import BACKGROUND_PRIORITY, urgent
 from engine.realtime import Calm
 
 TURN_SECONDS = 0.02  # is handed over at a time
 BACKLOG_SECONDS = 4.0  # there is room for so much
+REST_SHARE = 0.25  # of the time it computed it leaves its core to others, whatever its priority
 STALE_SECONDS, FRESH_SECONDS = 2.0, 0.1  # who is so far behind goes on with what is so new
 
 
@@ -112,9 +115,11 @@ class SlowLane:
             self._filled.put((self._slot, self.n_told_samples))
 
     def _listen(self) -> None:
-        with Calm(live=False):
+        with Calm(live=False), urgent(BACKGROUND_PRIORITY):
             while (turn := self._next_turn()) is not None:
+                began = time.perf_counter()
                 self._hear_turn(*turn)
+                time.sleep(REST_SHARE * (time.perf_counter() - began))
 
     def _next_turn(self) -> tuple[int, int] | None:
         turn = self._filled.get()

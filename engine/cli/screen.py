@@ -90,9 +90,11 @@ def ledger(scene: Scene) -> str:
 
 def numbers(scene: Scene) -> str:
     number = defaultdict(float, scene.status)
+    given_up = f"   OVERLOAD: {number['overload']:.0f} given up" if number["overload"] else ""
     return (
-        f"{number['seconds']:.1f} s   load {100 * number['load']:.0f} %   xruns {number['xruns']:.0f}   "
-        f"lost {number['dropped_frames']:.0f} frames, {number['dropped_events']:.0f} events"
+        f"{number['seconds']:.1f} s   load {100 * number['load']:.0f} %   late hops {number['deadline_misses']:.0f}   "
+        f"xruns {number['xruns']:.0f}   lost {number['dropped_frames']:.0f} frames, "
+        f"{number['dropped_events']:.0f} events{given_up}"
     )
 
 

@@ -11,6 +11,8 @@ LOSSES = {
     "dropped_frames": "frames lost before the engine",
     "xruns": "xruns reported by the driver",
     "reopened": "times the device was gone and came back",
+    "deadline_misses": "hops dealt with too late",
+    "slow_skipped_hops": "hops that slow stages skipped",
     "bad_samples": "samples that were no sound",
     "dropped_events": "events a bridge was too slow for",
     "bridge_errors": "errors of bridges",
