@@ -44,6 +44,7 @@ class OscInput:
         self.host, self.port, self._radius_metres = host, port, radius_metres
         self.n_obeyed = self.n_malformed = self.n_unknown = self.n_refused = 0  # refused: too many were waiting
         self._complaint = ""
+        self._space = SpaceIn((), radius_metres)
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 

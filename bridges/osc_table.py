@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bridges import dialects
 from engine.bridge import SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
 from engine.events import AllNotesOff, Cue, Event, Fault, Feature, Level, NoteOff, NoteOn, Pedal, Strike
 from engine.features.catalogue import FEATURES
+from engine.space.controls import CONTROLS, Control
+from engine.space.controls import Argument as SpaceArgument
 
 SEND_PORT = 9000  # where the patches listen
 RECEIVE_PORT = 9001  # where we do
@@ -215,6 +218,7 @@ def markdown() -> Iterator[str]:
     yield f"## What Ictus obeys (on port {RECEIVE_PORT}, unless told otherwise)\n"
     for command in COMMANDS.values():
         yield from _section(command.address, command.meaning, command.arguments)
+    yield from _space()
 
 
 def _section(address: str, meaning: str, arguments: tuple[Argument, ...]) -> Iterator[str]:
@@ -224,6 +228,23 @@ def _section(address: str, meaning: str, arguments: tuple[Argument, ...]) -> Ite
         for argument in arguments:
             yield f"| {argument.name} | {argument.tag}{'...' * argument.is_many} | {argument.meaning} |"
         yield ""
+
+
+def _space() -> Iterator[str]:
+    yield "## What the space obeys, on the same port\n"
+    source = Argument("source", "s", f"name or number, from 1; `{ALL_SOURCES}`: all")
+    for control in CONTROLS.values():
+        asked = [Argument(argument.name, argument.tag, _range(control, argument)) for argument in control.arguments]
+        whose = [source] if control.per_source else []
+        yield from _section(f"/ictus/space/{control.name}", control.meaning, (*whose, *asked))
+    yield "## Dialects in which positions are sent (`space_osc`) and obeyed (`osc_in`)\n"
+    yield dialects.markdown()
+
+
+def _range(control: Control, argument: SpaceArgument) -> str:
+    if argument.tag == "f":
+        return f"{argument.low:g} to {argument.high:g}"
+    return ", ".join(f"`{choice}`" for choice in control.choices) or "a name"
 
 
 def _features() -> Iterator[str]:

@@ -119,7 +119,7 @@ class SpaceOscBridge:
         self.n_sent = self.n_lost = 0  # packets handed to the network; refused by it
         self._lines: list[_Line] = []
         self._frame: dict[str, Position] = {}  # of the tick that is arriving
-        self._n_in_frame = 0  # sources that the last whole one had
+        self._n_in_frame = 0  # sources that the last one had; at first, those that may have a position
 
     def open(self, session: SessionInfo) -> None:
         """Find every host, once; BridgeError if one has no address."""
@@ -127,6 +127,7 @@ class SpaceOscBridge:
         self._indices = {name: self._numbers.get(name, number) - 1 for number, name in enumerate(names, 1)}
         if strangers := [name for name in self._numbers if name not in self._indices]:
             raise ValueError(f"numbers of the space name {strangers[0]!r}, but there are {', '.join(names)}")
+        self._n_in_frame = len(names)
         try:
             for target in self.targets:
                 self._lines.append(_Line(target, *socket_for(target.host, target.usual_port)))
