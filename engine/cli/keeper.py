@@ -22,8 +22,9 @@ DEATHS_SECONDS = 20.0
 
 
 class Keeper:
-    """As EngineProcess, but `poll` has one more thing to say: {"state": "died", "message": ...}, after which it will
-    say "listening" again. CliError only when it never listened, plays on no more, or dies over and over."""
+    """As EngineProcess, but `poll` has more to say: {"state": "died", "message": ...}, after which it will say "listening"
+    again, and {"state": "left"} when it was stopped before it ever did. CliError only when it never listened, plays on
+    no more, or dies over and over."""
 
     def __init__(self, tables: dict[str, Any], seconds: float | None) -> None:
         self._tables, self._seconds = tables, seconds
@@ -41,6 +42,8 @@ class Keeper:
 
     def poll(self, timeout_seconds: float) -> dict[str, Any] | None:
         now = time.monotonic()
+        if self._stopping and not self._listened:
+            return {"state": "left"}
         if self._engine is None:
             if self._stopping:
                 self._give_up(CliError(self._trouble))
@@ -65,7 +68,9 @@ class Keeper:
 
     def stop(self) -> None:
         self._stopping = True
-        if self._engine is not None:
+        if not self._listened:
+            self._engine.discard()  # nothing was begun that would have to be ended
+        elif self._engine is not None:
             self._engine.stop()
 
     def kill(self) -> None:

@@ -39,6 +39,8 @@ def perform(
         engine = Keeper({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
         stack.callback(engine.kill)
         listening = _wait(engine, asked, console)
+        if listening is None:
+            return
         when_listening()
         scene = Scene(listening["sources"], listening["latency_ms"])
         console.print(f"Listening to {', '.join(scene.sources)} at {listening['sample_rate']} Hz.")
@@ -61,14 +63,16 @@ def perform(
     console.print(summary(scene, ended))
 
 
-def _wait(engine: Keeper, asked: _Asked, console: Console) -> dict[str, Any]:
-    """Until it listens; on a first run, with word of what keeps it."""
+def _wait(engine: Keeper, asked: _Asked, console: Console) -> dict[str, Any] | None:
+    """Until it listens; on a first run, with word of what keeps it. None: it was asked to end before."""
     n_compiling = 0
     while True:
         asked.pass_on(engine)
         match engine.poll(POLL_SECONDS):
             case {"state": "listening"} as listening:
                 return listening
+            case {"state": "left"}:
+                return None
             case {"state": "compiling", "module": module}:
                 if not n_compiling:
                     console.print("The first run on this machine, or after an update, compiles what is to be fast:")
