@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.features.resample import Resampler, resample
+from engine.features.resample import Resampler, phase_weights, resample
 
 OUT_RATE = 16_000
 RATES = (8_000, 11_025, 22_050, 44_100, 47_999, 48_000, 88_200, 96_000)
@@ -124,9 +124,24 @@ def test_an_impossible_rate_is_refused(rate: int) -> None:
         Resampler(rate, OUT_RATE)
 
 
-def test_a_rate_is_a_whole_number() -> None:
-    with pytest.raises(TypeError, match="out_rate is 16000.5"):
-        Resampler(48_000, 16_000.5)
+@pytest.mark.parametrize("rate", [16_000.5, True])
+def test_a_rate_is_a_whole_number(rate) -> None:
+    with pytest.raises(TypeError, match=f"out_rate is {rate}"):
+        Resampler(48_000, rate)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_a_block_may_bring_as_much_as_is_said_and_never_more(rate: int) -> None:
+    resampler = Resampler(rate, OUT_RATE)
+    for n_frames in (1, 2, 3, 100, 441, 480):
+        block, most = np.ones(n_frames, np.float32), resampler.max_output(n_frames)
+        out = np.empty(most, np.float32)
+        assert max(resampler.process(block, out) for _ in range(500)) == most
+
+
+def test_the_weights_that_all_share_cannot_be_written_to() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        phase_weights(1, 3)[0, 0] = 1.0
 
 
 def test_too_short_an_out_is_refused() -> None:
