@@ -122,6 +122,22 @@ def test_a_source_without_positions_holds_up_nobody(ear, opened, now):
     assert ear.frames() == [[("/source/2/xy", 3.0, 1.0)], [("/source/1/xy", 4.0, 1.0)]]
 
 
+def test_positions_of_two_ticks_are_never_in_one_frame(ear, opened, now):
+    bridge = opened(f"max@127.0.0.1:{ear.port}")
+    tick(bridge, 0, ("voice", (1.0, 1.0, 0.0)))
+    tick(bridge, 1, ("bass", (2.0, 2.0, 0.0)))
+    assert ear.frames() == [[("/source/1/xy", 1.0, 1.0)]]
+
+
+def test_a_target_that_the_network_refuses_is_counted_and_the_others_hear_all(ear, opened, now):
+    bridge = opened("adm@127.0.0.1:9", f"max@127.0.0.1:{ear.port}")
+    bridge._lines[0].socket.close()  # every packet fails from now on
+    for k in range(3):
+        now[0] += 0.05
+        tick(bridge, k, ("voice", (1.0, 1.0, 0.0)), ("bass", (2.0, 2.0, 0.0)))
+    assert len(ear.frames()) == 3 and (bridge.n_sent, bridge.n_lost) == (3, 3)
+
+
 @pytest.mark.parametrize(("rate_hz", "most"), [(10, 11), (20, 21), (50, 51)])
 def test_the_rate_is_never_gone_beyond_the_newest_wins_and_the_last_arrives(ear, opened, now, rate_hz, most):
     bridge = opened({"dialect": "max", "port": ear.port, "rate_hz": rate_hz})
