@@ -20,7 +20,7 @@ pytest.importorskip("librosa", reason="needs the extra 'features'")
 pytest.importorskip("joblib", reason="needs the extra 'features'")
 
 from bridges.features_file import batch
-from bridges.features_file.job import Job, Outcome, Settings
+from bridges.features_file.job import Job, Outcome, Settings, work
 
 RATE = 8_000
 QUICK = ["--names", "rms,zcr", "--no-pictures"]
@@ -185,3 +185,16 @@ def test_a_cluster_that_is_not_there_is_said_to_be(tmp_path, capsys, monkeypatch
     assert run(file, "-o", tmp_path / "out", "--dask", "tcp://127.0.0.1:9", *QUICK) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ictus:")]
     assert line.startswith("ictus: 'tcp://127.0.0.1:9', such as tcp://10.0.0.7:8786, is no Dask scheduler")
+
+
+def test_whatever_goes_wrong_with_a_file_is_its_outcome_and_nobody_elses(tmp_path, monkeypatch):
+    from bridges.features_file import analysis
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(analysis, "analyse", fail)
+    (file,) = write(tmp_path, "a.wav")
+    outcome = work(Job(file, tmp_path / "out", "a", Settings()))
+    assert outcome.error == f"{file} could not be analysed: RuntimeError: unforeseen"
+    assert not (tmp_path / "out").exists()
