@@ -108,6 +108,7 @@ def test_help_teaches_with_commands_that_exist():
         (["live", "-f", "notes.wav", "--chain", "notes", "-m", "other_rate.onnx"], 1, "22050 Hz"),
         (["live", "-f", "notes.wav", "--chain", "notes", "-m", "cardless.onnx"], 1, "has no card"),
         (["live", "-f", "notes.wav", "--chain", "level", "--osc", "nowhere"], 1, "write HOST:PORT"),
+        (["live", "-f", "notes.wav", "--chain", "level", "--space-osc", "nowhere"], 1, "there is no dialect 'nowhere'"),
         (["live", "-f", "notes.wav", "--chain", "level", "-r", "text.wav/x.mid"], 1, "text.wav"),
         (["live", "-c", "gone.toml"], 1, "the configuration gone.toml cannot be read"),
         (["train", "nosuch"], 1, "there is no trainer 'nosuch'"),

@@ -312,7 +312,7 @@ def test_a_controller_that_floods_is_followed_and_harms_nobody(ear):
                 sender.sendto(encode_any("/adm/obj/1/xyz", [0.1 * k, math.nan if k == 5 else 0.5, 0.0]), where)
             sender.sendto(encode_any("/adm/obj/1/xyz", [-0.4, 0.2, 0.0]), where)
 
-    source = ArraySource(np.zeros((3 * rate, 2), np.float32), rate, paced=True)
+    source = ArraySource(np.zeros((2 * rate, 2), np.float32), rate, paced=True)
     tables = {
         "source": [{"name": name, "channels": [k], "chain": ["level"]} for k, name in ((1, "voice"), (2, "bass"))],
         "space": {"model": "home", "rate_hz": 50},
@@ -336,7 +336,7 @@ def test_a_controller_that_floods_is_followed_and_harms_nobody(ear):
         sender.close()
     frames = ear.frames()
     voice, bass = (np.array([m[1:] for frame in frames for m in frame if m[0] == f"/source/{n}/xy"]) for n in (1, 2))
-    assert control.n_obeyed > 1000 and len(frames) > 50
+    assert control.n_obeyed > 500 and len(frames) > 30
     assert np.isfinite(voice).all() and np.abs(voice).max() <= 5.0
     assert np.linalg.norm(voice[-1] - voice[0]) > 0.5, "it never moved"
     assert (bass == bass[0]).all(), "nobody asked it to"
