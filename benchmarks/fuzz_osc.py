@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import sys
 
+from bridges.dialects import RADIUS_METRES
 from bridges.osc_in import MAX_TEXT, OscInput
 from bridges.osc_packet import MAX_MESSAGES, MAX_PACKET_BYTES
 from bridges.osc_table import ALL_SOURCES
+from bridges.space_in import SpaceIn
 from engine.bridge import SessionInfo
-from engine.commands import Command, Mute, SetOption
+from engine.commands import Command, Mute, SetOption, SteerSpace
 
 LONGEST_BYTES = MAX_PACKET_BYTES + 64
 LONGEST_COMPLAINT = 12 * MAX_TEXT  # characters; of a name in it, each may be spelled \U0010ffff
@@ -29,6 +31,7 @@ class Input(OscInput):
         self.commanded: list[Command] = []
         self._room = room
         self._session = SessionInfo(("guitar",), 48_000, None, self._accept, dict)
+        self._space = SpaceIn(self._session.sources, RADIUS_METRES)
 
     @property
     def n_counted(self) -> int:
@@ -59,12 +62,13 @@ def check(packet: bytes) -> None:
 def check_sane(command: Command) -> None:
     """AssertionError if `command` holds what no sender may send."""
     for name in type(command).__dataclass_fields__:
-        value = getattr(command, name)
-        if isinstance(value, str):
-            assert len(value) <= MAX_TEXT and value.isprintable(), f"{name} of {command} is no name"
-        else:
-            assert isinstance(value, bool | float) and math.isfinite(value), f"{name} of {command} is no number"
-    if isinstance(command, SetOption | Mute):
+        held = getattr(command, name)
+        for value in held if isinstance(held, tuple) else (held,):
+            if isinstance(value, str):
+                assert len(value) <= MAX_TEXT and value.isprintable(), f"{name} of {command} is no name"
+            else:
+                assert isinstance(value, bool | float) and math.isfinite(value), f"{name} of {command} is no number"
+    if isinstance(command, SetOption | Mute | SteerSpace):
         assert command.source != ALL_SOURCES, f"{command} does not say that it means all sources"
 
 
