@@ -1,8 +1,8 @@
 """Where every source is, as OSC over UDP, to any number of spatialisers at once, each in its own dialect.
 
 All sources of a tick leave together: in one bundle where the dialect opens bundles, else one packet right after the
-other. Each target has a rate of its own that is never gone beyond; the newest position wins, and the last one always
-arrives. Sending never waits: a target that is off, unreachable or slow costs one system call and a count.
+other. Each target has a rate of its own, never gone beyond on average; the newest position wins, and the last is always
+sent. Sending never waits: a target that is off, unreachable or slow costs one system call and a count.
 """
 
 from __future__ import annotations
