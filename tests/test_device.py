@@ -119,6 +119,8 @@ class ScriptedCapture:
 
     def close(self) -> None: ...
 
+    def dismiss(self) -> None: ...
+
 
 def test_what_comes_back_stands_at_its_time_and_the_clock_counts_every_frame_handed_out(monkeypatch):
     captures = [ScriptedCapture(), ScriptedCapture()]

@@ -21,7 +21,7 @@ NOTE_OFF, NOTE_ON = 0x80, 0x90
 class Band:
     """A player process (see player.py) that has made ready; it comes at `come`."""
 
-    def __init__(self, server: JackServer, epoch: float, seconds: float = 240.0) -> None:
+    def __init__(self, server: JackServer, epoch: float, seconds: float) -> None:
         words = [server.name, server.period_samples, DEVICE, server.sample_rate, epoch, seconds]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.faults.player", *map(str, words)],
@@ -52,6 +52,10 @@ class Band:
         self._reader.join()
         self._process.stdin.close()
         self._process.stdout.close()
+
+    def forget(self) -> None:
+        """All but the last minute."""
+        del self._told[:-600]
 
     def _read(self) -> None:
         for line in self._process.stdout:

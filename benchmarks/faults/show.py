@@ -55,9 +55,13 @@ path = "{files}/take.notes.csv"
 
 
 class Show:
-    """`files`: where it is recorded. A context manager; at its end `ictus live` is asked to end, and all others too."""
+    """`files`: where it is recorded; `configuration`: of `ictus live`, with places to fill in; `seconds`: how long the
+    band plays at most. A context manager; at its end `ictus live` is asked to end, and all others too."""
 
-    def __init__(self, folder: Path, files: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, files: Path | None = None, configuration: str = CONFIGURATION, seconds: float = 1200.0
+    ) -> None:
+        self._configuration, self._seconds = configuration, seconds
         self.folder, self.files = folder, files or folder / "files"
         self.files.mkdir(parents=True, exist_ok=True)
         bad_stage.install(folder / "plugins")
@@ -95,7 +99,7 @@ class Show:
         """`ictus live`; returns when it hears the band, and the synthesiser is connected."""
         configuration = self.folder / "show.toml"
         configuration.write_text(
-            CONFIGURATION.format(
+            self._configuration.format(
                 device=DEVICE, source=SOURCE, notes=bad_stage.NAME, files=self.files,
                 osc_port=self.osc.port, osc_in_port=self.osc_in_port,
             )
@@ -140,6 +144,10 @@ class Show:
         """The process that plays: the oldest living one that the terminal has started. None: none has begun yet."""
         alive = [(_started(pid), pid) for pid in _children(self._engine.pid) if _started(pid) is not None]
         return min(alive)[1] if alive else None
+
+    @staticmethod
+    def children_of(pid: int) -> list[int]:
+        return _children(pid)
 
     def recorded(self) -> list[int]:
         """Pitches in the MIDI file. OSError or ValueError if it cannot be read."""
@@ -230,7 +238,7 @@ class Show:
     def new_band(self, sample_rate: int = RATE) -> Band:
         """Another player, ready to come."""
         self.server.sample_rate = sample_rate
-        self.bands.append(Band(self.server, self.epoch))
+        self.bands.append(Band(self.server, self.epoch, self._seconds))
         return self.bands[-1]
 
     def song_seconds(self, at_seconds: float) -> float | None:

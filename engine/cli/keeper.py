@@ -22,9 +22,9 @@ DEATHS_SECONDS = 20.0
 
 
 class Keeper:
-    """As EngineProcess, but `poll` has more to say: {"state": "died", "message": ...}, after which it will say "listening"
-    again, and {"state": "left"} when it was stopped before it ever did. CliError only when it never listened, plays on
-    no more, or dies over and over."""
+    """As EngineProcess, but `poll` has more to say: {"state": "died", "message": ...}, after which it will say that it
+    is "listening" again; and {"state": "left"} when it was stopped before it ever was. CliError only when it never
+    listened, plays on no more, or dies over and over."""
 
     def __init__(self, tables: dict[str, Any], seconds: float | None) -> None:
         self._tables, self._seconds = tables, seconds

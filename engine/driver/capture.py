@@ -89,9 +89,9 @@ class Capture:
         self._process.wait()
 
     def dismiss(self) -> None:
-        """For one that was asked for nothing; waits for nobody."""
-        with suppress(OSError):
-            self._process.stdin.close()
+        """For one that was asked for nothing, and so holds nothing."""
+        self._process.kill()
+        self._process.wait()
 
     def wait_for_answer(self, timeout_seconds: float) -> dict:
         """SourceError when there is none, or when it is an error."""
@@ -133,14 +133,16 @@ def _map(path: Path) -> np.ndarray:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which then closes our standard input
-    if hasattr(os, "sched_setscheduler"):  # the engine's urgency is inherited; only the driver's thread has a claim
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    if hasattr(os, "SCHED_BATCH"):  # until it is asked for something, it yields to all who play
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     from engine.driver.callback import compiled_callback
 
     compiled_callback()  # takes a while; the request may come later still
     line = sys.stdin.readline()
     if not line:
         return
+    if hasattr(os, "sched_setscheduler"):  # the engine's urgency is inherited; only the driver's thread has a claim
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     request = CaptureRequest(**json.loads(line))
     let_go = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), let_go.set()), daemon=True).start()

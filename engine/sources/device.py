@@ -88,14 +88,13 @@ class DeviceSource:
         self._n_given = 0  # frames handed out, silence included
         self._n_silent = 0  # silence still to be handed out
         self._take_up(capture)
+        with suppress(OSError):
+            self.make_ready()  # for the day that this one dies
 
     def _take_up(self, capture: Capture) -> None:
         """Read from what `capture` has opened from now on."""
         self._capture, self._taken = capture, capture.answer
         self._start_seconds = START_SECONDS
-        if self._spare is not None:
-            self._spare.dismiss()
-            self._spare = None
         self._ring: Ring | None = Ring.over(capture.map_ring())
         self._wakeup = Wakeup(self._ring.head[USER_SEMAPHORE:])
         self._n_before: int | None = None  # frames of the source before the first of this ring; None: nothing came yet
@@ -202,5 +201,7 @@ class DeviceSource:
     def close(self) -> None:
         """May be called from any thread, and more than once."""
         self.ended = True
-        for capture in filter(None, (self._capture, self._spare)):
-            capture.close()
+        if self._spare is not None:
+            self._spare.dismiss()
+        if self._capture is not None:
+            self._capture.close()

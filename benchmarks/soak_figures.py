@@ -1,0 +1,118 @@
+"""What a soak has seen, second by second, and whether anything of it grew, drifted or was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+WARM_UP_SHARE, WARM_UP_SECONDS = 0.2, 300.0  # before growth counts: the lesser of the two
+BLOCK_SECONDS = 5.0  # what is averaged before a slope is fitted: neighbours in time are no independent witnesses
+FLAT_BYTES_PER_MINUTE = 16 << 10  # a megabyte an hour: as flat as this can be seen
+FLAT_PPM = 1.0  # of the engine's count of frames against the device's
+SURE = 1.96  # standard errors, 95 %
+
+
+@dataclass
+class Sample:
+    """At one moment."""
+
+    seconds: float  # since the soak began
+    engine_seconds: float  # of sound the engine has counted
+    device_seconds: float  # of sound the device has given
+    resident_bytes: int  # of the engine's process and the one that holds its device
+    load: float  # of one core, by the engine's own account
+    late_p99_ms: float
+    hops: int
+    deadline_misses: int
+    dropped_frames: int
+    xruns: int
+    dropped_events: int
+    overload: int
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Units a second, and how sure."""
+
+    value: float
+    error: float  # standard error
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return self.value - SURE * self.error, self.value + SURE * self.error
+
+
+@dataclass
+class Figures:
+    samples: list[Sample] = field(default_factory=list)
+    stuck_notes: int = 0
+    notes: int = 0
+    exit_code: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.samples[-1].seconds if self.samples else 0.0
+
+    def settled(self) -> list[Sample]:
+        """Without the warm-up."""
+        since = min(WARM_UP_SHARE * self.seconds, WARM_UP_SECONDS)
+        return [sample for sample in self.samples if sample.seconds >= since]
+
+    def column(self, name: str) -> np.ndarray:
+        return np.array([getattr(sample, name) for sample in self.samples], float)
+
+    def memory_slope(self) -> Slope:
+        """Bytes a minute."""
+        settled = self.settled()
+        slope = fitted([s.seconds for s in settled], [s.resident_bytes for s in settled])
+        return Slope(60 * slope.value, 60 * slope.error)
+
+    def drift_ppm(self) -> Slope:
+        """Of the sound that the engine has counted against that which the device has given."""
+        settled = self.settled()
+        apart = [s.engine_seconds - s.device_seconds for s in settled]
+        slope = fitted([s.seconds for s in settled], apart)
+        return Slope(1e6 * slope.value, 1e6 * slope.error)
+
+    def device_ppm(self) -> Slope:
+        """Of the device's own clock against the wall clock."""
+        settled = self.settled()
+        slope = fitted([s.seconds for s in settled], [s.device_seconds - s.seconds for s in settled])
+        return Slope(1e6 * slope.value, 1e6 * slope.error)
+
+    def broken(self) -> list[str]:
+        """Bars that were not met, as sentences."""
+        if len(self.samples) < 10:
+            return ["it saw too little to say anything"]
+        last = self.samples[-1]
+        memory_low, _ = self.memory_slope().interval
+        drift_low, drift_high = self.drift_ppm().interval
+        checks = (
+            (last.dropped_frames == 0, f"{last.dropped_frames} samples were lost"),
+            (last.dropped_events == 0, f"{last.dropped_events} events were lost"),
+            (last.deadline_misses == 0, f"{last.deadline_misses} of {last.hops} hops were dealt with too late"),
+            (not any(s.overload for s in self.samples), "something was given up for want of time"),
+            (self.stuck_notes == 0, f"{self.stuck_notes} notes are stuck"),
+            (memory_low < FLAT_BYTES_PER_MINUTE, f"memory grows by at least {memory_low / 1024:.0f} KiB a minute"),
+            (drift_low < FLAT_PPM and drift_high > -FLAT_PPM, f"time drifts by {self.drift_ppm().value:.1f} ppm"),
+            (self.exit_code == 0, f"ictus live ended with exit code {self.exit_code}"),
+        )
+        return [sentence for held, sentence in checks if not held]
+
+
+def fitted(seconds: list[float], values: list[float]) -> Slope:
+    """A straight line by least squares through the means of blocks, which are about independent of each other."""
+    at, value = np.array(seconds), np.array(values, float)
+    if len(at) < 4:
+        return Slope(0.0, float("inf"))
+    block = ((at - at[0]) / BLOCK_SECONDS).astype(int)
+    blocks = np.unique(block)
+    if len(blocks) >= 4:
+        at = np.array([at[block == b].mean() for b in blocks])
+        value = np.array([value[block == b].mean() for b in blocks])
+    centred = at - at.mean()
+    slope = float(centred @ value / (centred @ centred))
+    left = value - value.mean() - slope * centred
+    error = float(np.sqrt(left @ left / max(1, len(at) - 2) / (centred @ centred)))
+    return Slope(slope, error)

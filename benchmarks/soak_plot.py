@@ -1,0 +1,35 @@
+"""Memory, load and drift over a soak."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.soak_figures import Figures
+
+COLOUR = "#1f4e79"
+
+
+def draw(figures: Figures, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    minutes = figures.column("seconds") / 60
+    apart = 1000 * (figures.column("engine_seconds") - figures.column("device_seconds"))
+    rows = (
+        ("memory (MiB)", figures.column("resident_bytes") / 2**20),
+        ("load (% of a core)", 100 * figures.column("load")),
+        ("p99 of sound to message (ms)", figures.column("late_p99_ms")),
+        ("engine - device (ms)", apart - apart[:1]),
+        ("late hops, in all", figures.column("deadline_misses")),
+    )
+    for panel, (title, values) in zip(figure.subplots(len(rows), 1, sharex=True), rows, strict=True):
+        panel.plot(minutes, values, color=COLOUR, linewidth=1)
+        panel.set_ylabel(title, fontsize=8)
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+        if not values.any():
+            panel.set_ylim(-1, 1)
+    panel.set_xlabel("minutes", fontsize=8)
+    figure.savefig(path, dpi=110)
