@@ -53,7 +53,9 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
 
     config = Config.from_dict(request["config"])
     life, memory, seconds = request["life"], Path(request["memory"]), request["seconds"]
-    last = _LastBridge()
+    last, parent = _LastBridge(), _Parent()
+    if request["do"] == "play":
+        parent.watch()
     try:
         bridges = bridges_of(config.bridges, life, memory / f"journal-{life}")
         _remember(bridges, memory)
@@ -73,7 +75,9 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
         raise CliError(str(error)) from error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: session.stop())
-    threading.Thread(target=_until_stdin_ends, args=(session.stop,), daemon=True).start()
+    parent.then = session.stop
+    if request["do"] != "play":
+        parent.watch()
     last.when_open = lambda: _tell(
         channel,
         "listening",
@@ -145,10 +149,19 @@ class _LastBridge:
         pass
 
 
-def _until_stdin_ends(then: Any) -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    then()
+class _Parent:
+    """`then`: what is to be done when standard input ends. At first there is nothing to be ended but the process."""
+
+    def __init__(self) -> None:
+        self.then: Callable[[], None] = lambda: os._exit(OK)
+
+    def watch(self) -> None:
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        self.then()
 
 
 def _tell(channel: TextIO, state: str, news: dict[str, Any]) -> None:
