@@ -31,7 +31,3 @@ class Deadlines:
         self.n_hops = n_hops
         self.n_missed += n_missed
         return n_missed
-
-    def passed_over(self, n_frames: int) -> None:
-        """So many frames in all are dealt with, and nobody could have done it in time: the device is away."""
-        self.n_hops = int(n_frames / self._hop_frames)

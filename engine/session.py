@@ -186,12 +186,10 @@ class Session:
         self._wait.add(waited_seconds)
         if brings_news:
             self._taken.add(waited_seconds - worked_seconds)
-        n_before, n_late = self._deadlines.n_hops, 0
-        if self._warning:
-            self._deadlines.passed_over(self._frames)
-        else:
-            block_frames = getattr(self.source, "block_frames", 0) or n_frames
-            n_late = self._deadlines.dealt_with(self._frames, self.source.clock.sample_at(now), block_frames)
+        n_waiting = getattr(self.source, "waiting_frames", self.source.clock.sample_at(now) - self._frames)
+        block_frames = getattr(self.source, "block_frames", 0) or n_frames
+        n_before = self._deadlines.n_hops
+        n_late = self._deadlines.dealt_with(self._frames, self._frames + n_waiting, block_frames)
         degree = self._overload.turn(now, worked_seconds, self._deadlines.n_hops - n_before, n_late)
         for sentence, events in self._relief.go_to(degree):
             self._send(events)

@@ -136,13 +136,15 @@ def test_what_comes_back_stands_at_its_time_and_the_clock_counts_every_frame_han
     first.appear()
     first.give(480, began)
     source.open()
+    assert source.waiting_frames == 480
     read()
+    assert source.waiting_frames == 0
     np.testing.assert_array_equal(heard, np.ones(480))
     first.dead = True
     while source.stats.dropped_frames == 0:
         read()
     assert not heard[480:].any()
-    assert "scripted" in source.warning
+    assert "scripted" in source.warning and source.waiting_frames == 0
 
     told: list[int] = []
     observe = source.clock.observe

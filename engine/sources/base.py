@@ -48,5 +48,6 @@ class Source(Protocol):
     # Optional:
     # make_ready()    called where there is time, long before `open`, which may then be quicker
     # block_frames: int   how many frames arrive at a time, as far as is known just now; 0: it is not
+    # waiting_frames: int how many have arrived and were not read yet; without it, the clock says how many should have
     # endless: bool   it plays on whoever listens, as a device does: what it plays just then can be taken up at any time
     # warning: str    one sentence on what is wrong just now, or was with the whole; "" when all is well

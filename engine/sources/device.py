@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import numpy as np
 from engine.clock import SampleClock
 from engine.driver.callback import CALLBACKS, STAMP_FRAMES, XRUNS, read_stamp
 from engine.driver.capture import OPEN_SECONDS, RETRY_SECONDS, START_SECONDS, Capture, CaptureRequest
-from engine.driver.ring import USER_SEMAPHORE, Ring
+from engine.driver.ring import TAKEN, USER_SEMAPHORE, WRITTEN, Ring
 from engine.driver.wakeup import Wakeup
 from engine.sources.base import SourceError, SourceStats
 from engine.sources.convert import Converter
@@ -109,8 +110,17 @@ class DeviceSource:
     @property
     def block_frames(self) -> int:
         """The driver's block: on average, where it varies."""
-        head = self._ring.head if self._ring is not None else np.zeros(CALLBACKS + 1)
-        return round(int(head[STAMP_FRAMES]) / max(1, int(head[CALLBACKS])))
+        return self._of_ring(lambda head: head[STAMP_FRAMES] / max(1, head[CALLBACKS]))
+
+    @property
+    def waiting_frames(self) -> int:
+        return self._of_ring(lambda head: head[WRITTEN] - head[TAKEN])
+
+    def _of_ring(self, frames: Callable[[np.ndarray], float]) -> int:
+        """How many `frames(head)` of the ring's are in frames of this source; 0 while there is no device."""
+        if self._ring is None:
+            return 0
+        return round(float(frames(self._ring.head)) * self.sample_rate / self._taken["sample_rate"])
 
     def read(self, out: np.ndarray) -> int:
         until = time.monotonic() + MAX_WAIT_SECONDS
