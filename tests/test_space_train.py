@@ -61,7 +61,7 @@ def said(net, batch, *state):
 
 def picked(batch, sources):
     """The same batch with these sources alone, in this order."""
-    of_sources = {"ears", "identity", "previous", "target", "classes"}
+    of_sources = {"ears", "identity", "previous", "target", "classes", "places"}
     arrays = [
         getattr(batch, part.name)[0].numpy()[sources]
         if part.name in of_sources
@@ -138,7 +138,7 @@ def test_every_speed_has_its_class():
 
 def test_crowding_costs_and_distance_does_not(columns):
     one = batch(columns)
-    answer = torch.zeros(*one.ears.shape[:3], HEADS["speed"].n_answers)
+    answer = torch.zeros(*one.ears.shape[:3], HEADS["speed"].n_answers), torch.zeros_like(one.places)
     knobs = Knobs(head="speed", warm_up_ticks=0)
     apart = losses(answer, one, knobs, torch.from_numpy(class_speeds()), 10.0)
     one.previous[..., :2] = 0.3
@@ -195,3 +195,12 @@ def test_what_cannot_be_learnt_is_refused(columns, tmp_path):
         train(columns, tmp_path / "run2", Knobs(**{**vars(KNOBS), "stretch_ticks": 500}))
     assert json.loads((columns / "manifest.json").read_text())["songs"]["test"] == ["Song 2"]
     assert train_space.Knobs().head in HEADS
+
+
+def test_an_anchor_never_sees_where_sources_are(columns):
+    one = batch(columns)
+    before = said(net(), one)[1]
+    one.previous[:] = torch.rand_like(one.previous)
+    torch.testing.assert_close(said(net(), one)[1], before, atol=0, rtol=0)
+    one.ears[:, 0] = 1.0 - one.ears[:, 0]
+    assert (said(net(), one)[1] - before).abs().max() > 1e-4

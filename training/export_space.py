@@ -46,7 +46,7 @@ class OneStep(nn.Module):
     def forward(
         self, ears: Tensor, band: Tensor, section: Tensor, identity: Tensor, previous: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        answer, h, c = self.net(
+        answer, _, h, c = self.net(
             ears[None, :, None], band[None, None], section[None, None], identity[None], previous[None, :, None], h, c
         )
         return answer[0, :, 0], h, c
@@ -63,7 +63,7 @@ def export(net: SpaceNet, out: Path, columns: Columns, styles: tuple[str, ...], 
 
     def card_of(graph: Path) -> SpaceCard:
         return SpaceCard(
-            out.stem, net.head, columns.rate_hz, net.hidden, net.layers, styles, sha256_of(graph), **papers
+            out.stem, net.head, columns.rate_hz, net.hidden, 2 * net.layers, styles, sha256_of(graph), **papers
         )
 
     return publish(

@@ -41,6 +41,7 @@ class Knobs(RunKnobs):
     head: str = "mixture"  # mixture, quantised, speed (mean squared error) or place (the same, of where it is)
     stretch_ticks: int = 200
     warm_up_ticks: int = 10  # at the start of a stretch, heard but not scored: the memory is not there yet
+    anchor_weight: float = 3.0  # of where it would be by what is heard alone, squared radii
     smoothness_weight: float = 0.02  # of changes of the expected speed from tick to tick
     separation_weight: float = 2.0  # of sources that are about to meet
     styles: tuple[str, ...] = ()  # performers that can be asked for by name; by default all of the set
@@ -88,24 +89,29 @@ def train(data: Path, out: Path, knobs: Knobs = Knobs(), device: str = "cpu") ->
     return run.go(losses_of, validate)
 
 
-def answers(model: nn.Module, net: SpaceNet, batch: Batch) -> Tensor:
-    return model(*batch.inputs, *net.initial_state(batch.ears.shape[0] * batch.ears.shape[1]))[0]
+def answers(model: nn.Module, net: SpaceNet, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Answers and anchors."""
+    return model(*batch.inputs, *net.initial_state(batch.ears.shape[0] * batch.ears.shape[1]))[:2]
 
 
-def losses(answer: Tensor, batch: Batch, knobs: Knobs, table: Tensor, rate_hz: float) -> dict[str, Tensor]:
+def losses(said: tuple[Tensor, Tensor], batch: Batch, knobs: Knobs, table: Tensor, rate_hz: float) -> dict[str, Tensor]:
     """Every part of the loss, and their `total`."""
     scored = slice(knobs.warm_up_ticks, None)
-    answer, target, place = (x[:, :, scored] for x in (answer, batch.target, batch.previous[..., :2]))
+    answer, anchor, target, place, true = (
+        x[:, :, scored] for x in (*said, batch.target, batch.previous[..., :2], batch.places)
+    )
     parts = {"surprise": surprise(knobs.head, answer, target, batch.classes[:, :, scored]).mean()}
     mean = expected(knobs.head, answer, table)
     if HEADS[knobs.head].is_place:
         ahead, speed = mean, mean.diff(dim=2) * rate_hz / SPEED_SCALE
     else:
         ahead, speed = place + mean * SPEED_SCALE * LOOK_SECONDS, mean
+    parts["anchor"] = (anchor - true).square().sum(dim=-1).mean()
     parts["smoothness"] = speed.diff(dim=2).square().sum(dim=-1).mean()
     parts["separation"] = _crowding(ahead)
     parts["total"] = (
         parts["surprise"]
+        + knobs.anchor_weight * parts["anchor"]
         + knobs.smoothness_weight * parts["smoothness"]
         + knobs.separation_weight * parts["separation"]
     )

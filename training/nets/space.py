@@ -1,8 +1,10 @@
-"""Where each source goes next: one small LSTM shared by all of them, which also hears and sees the others.
+"""Where each source goes next: two small LSTMs shared by all sources.
 
-A source's step sees what is heard of it and of the others, the band's level and beat, the part of the song, what kind
-of instrument it is and where it began, where it is and how fast, and where the others are: the mean of their places,
-and the push of those close by. So any number of sources, in any order, are moved by the same weights.
+The first only hears: the source and the others, the band's level and beat, the part of the song and the bars in it,
+what kind of instrument it is and where it began. It says where the performer would have the source by now (`anchor`).
+As it never sees where sources are, its mistakes do not grow by themselves. The second also sees: where the source is
+and how fast, how far from its anchor, the mean of the others' places, and the push of those close by; it says how the
+source moves on. So any number of sources, in any order, are moved by the same weights.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ from engine.space.proposer import BAND_COLUMNS, EAR_COLUMNS
 
 N_EARS = len(EAR_COLUMNS)
 HOME = slice(len(ROLES), len(ROLES) + 2)  # in an identity
+N_SEEN = 4 + 4 * 2  # previous; from home, to the others, push, to the anchor
 SOFT = 0.05  # squared radii: nearer than its root the push grows no further
 
 
 class SpaceNet(nn.Module):
     """ears [B, S, T, 4], band [B, T, 6], section [B, T, N_SECTION], identity [B, S, I], previous [B, S, T, 4] and the
-    state h, c [layers, B * S, hidden] -> answers [B, S, T, n_answers] of `head` and the new state.
-
-    A tick is answered from itself and the past alone.
+    state h, c [2 * layers, B * S, hidden] -> answers [B, S, T, n_answers] of `head`, anchors [B, S, T, 2] in radii and
+    the new state. A tick is answered from itself and the past alone.
     """
 
     state_names = ("h", "c")
@@ -33,9 +35,11 @@ class SpaceNet(nn.Module):
     def __init__(self, styles: int = 0, head: str = "mixture", hidden: int = 48, layers: int = 1) -> None:
         super().__init__()
         self.n_styles, self.head, self.hidden, self.layers = styles, head, hidden, layers
-        n_identity = identity_width(("",) * styles)
-        n_seen = 2 * N_EARS + 1 + len(BAND_COLUMNS) + N_SECTION + n_identity + 4 + 2 + 2 + 2
-        self.enter = nn.Linear(n_seen, hidden)
+        n_heard = 2 * N_EARS + 1 + len(BAND_COLUMNS) + N_SECTION + identity_width(("",) * styles)
+        self.hear = nn.Linear(n_heard, hidden)
+        self.song = nn.LSTM(hidden, hidden, layers)
+        self.anchor = nn.Linear(2 * hidden, 2)
+        self.see = nn.Linear(n_heard + N_SEEN, hidden)
         self.memory = nn.LSTM(hidden, hidden, layers)
         self.answer = nn.Linear(2 * hidden, HEADS[head].n_answers)
         with torch.no_grad():
@@ -44,29 +48,42 @@ class SpaceNet(nn.Module):
                 self.answer.bias[3 * N_MIXED :] = -1.0  # spreads to begin with
 
     def initial_state(self, n_sequences: int) -> tuple[Tensor, Tensor]:
-        zeros = self.answer.bias.new_zeros(self.layers, n_sequences, self.hidden)
+        zeros = self.answer.bias.new_zeros(2 * self.layers, n_sequences, self.hidden)
         return zeros, zeros.clone()
 
     def forward(
         self, ears: Tensor, band: Tensor, section: Tensor, identity: Tensor, previous: Tensor, h: Tensor, c: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         n_others = (torch.ones_like(ears[..., :1]).sum(dim=1, keepdim=True) - 1.0).clamp(min=1.0)
         others = (ears.sum(dim=1, keepdim=True) - ears) / n_others
         loudest = ears[..., :1] - ears[..., :1].amax(dim=1, keepdim=True)
+        whose = torch.zeros_like(ears[..., :1])  # spreads what all share, or what never changes, over sources and ticks
+        home = identity[..., HOME].unsqueeze(2)
+        heard = torch.cat(
+            [ears, others, loudest, band.unsqueeze(1) + whose, section.unsqueeze(1) + whose,
+             identity.unsqueeze(2) + whose], dim=-1,
+        )  # fmt: skip
+        n = self.layers
+        x, y, song = _remember(self.hear, self.song, heard, (h[:n], c[:n]))
+        anchor = home + self.anchor(torch.cat([x, y], dim=-1)).transpose(0, 1).unflatten(0, ears.shape[:2])
+
         place = previous[..., :2]
         middle = (place.sum(dim=1, keepdim=True) - place) / n_others
         apart = place.unsqueeze(2) - place.unsqueeze(1)  # [B, S, S, T, 2]
         push = (apart / (apart.square().sum(dim=-1, keepdim=True) + SOFT)).sum(dim=2)
-        whose = torch.zeros_like(ears[..., :1])  # spreads what all share, or what never changes, over sources and ticks
-        seen = torch.cat(
-            [ears, others, loudest, band.unsqueeze(1) + whose, section.unsqueeze(1) + whose,
-             identity.unsqueeze(2) + whose, previous, place - identity[..., HOME].unsqueeze(2), middle - place,
-             0.2 * push], dim=-1,
-        )  # fmt: skip
-        x = F.relu(self.enter(seen)).flatten(0, 1).transpose(0, 1)  # [T, B * S, hidden]
-        y, (h, c) = self.memory(x, (h, c))
-        answer = self.answer(torch.cat([x, y], dim=-1)).transpose(0, 1)
-        return answer.unflatten(0, ears.shape[:2]), h, c
+        seen = torch.cat([heard, previous, place - home, middle - place, 0.2 * push, anchor.detach() - place], dim=-1)
+        x, y, memory = _remember(self.see, self.memory, seen, (h[n:], c[n:]))
+        answer = self.answer(torch.cat([x, y], dim=-1)).transpose(0, 1).unflatten(0, ears.shape[:2])
+        return answer, anchor, torch.cat([song[0], memory[0]]), torch.cat([song[1], memory[1]])
+
+
+def _remember(
+    enter: nn.Linear, memory: nn.LSTM, given: Tensor, state: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    """Of `given` [B, S, T, n] what enters and what is remembered, each [T, B * S, hidden], and the new state."""
+    x = F.relu(enter(given)).flatten(0, 1).transpose(0, 1)
+    y, state = memory(x, state)
+    return x, y, state
 
 
 def mixture_of(answer: Tensor) -> tuple[Tensor, Tensor, Tensor]:

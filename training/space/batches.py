@@ -43,6 +43,7 @@ class Batch:
     previous: Tensor
     target: Tensor  # [B, S, T, 2]
     classes: Tensor  # [B, S, T] of quantised targets
+    places: Tensor  # [B, S, T, 2]: where the performer has it at the next tick, radii
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -148,6 +149,7 @@ def _cut(
         np.concatenate([shown, speed], axis=-1)[:, :-1].astype(np.float32),
         target.astype(np.float32),
         class_of(target),
+        true[:, 1:].astype(np.float32),
     )
 
 

@@ -23,6 +23,8 @@ from training.space.songs import BEATS, Song
 RATE_HZ = 50.0  # of the simulation
 REPORT_HZ = 30.0  # of the controller
 TREMOR = 0.0005  # radii, root mean square
+SURPRISE = 0.1  # of the jumps go elsewhere
+REST_SECONDS = 1.5  # of silence, before a jumper goes home
 REPORT_STEPS = 2**13  # of the controller, over the room's width
 STEADY = ("bass", "drums left", "drums right")  # who stays near home with performers that keep the rhythm still
 STAGE = {
@@ -107,40 +109,45 @@ def _home(performer: Performer, names: tuple[str, ...]) -> np.ndarray:
 
 
 def _orbit(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Round the listener while it sounds, twice as fast in a chorus, the wider the louder."""
+    """Round the listener while it sounds, from home in every section, twice as fast in a chorus, wider when louder."""
     fast = np.where([name in ("chorus", "solo") for name in scene.section], 2.0, 1.0)
-    turns = np.diff(scene.beat, prepend=scene.beat[0]) / BEATS / performer.pace_bars * fast * scene.playing
     ways = np.array([-1.0 if index % 2 else 1.0 for index in range(len(scene.names))])[:, None]
-    angle = np.arctan2(scene.home[:, 1], scene.home[:, 0])[:, None] + 2 * np.pi * np.cumsum(ways * turns, axis=1)
+    turns = ways * scene.since_bars / performer.pace_bars * fast
+    angle = np.arctan2(scene.home[:, 1], scene.home[:, 0])[:, None] + 2 * np.pi * turns
     radius = performer.size * (0.55 + 0.6 * scene.level)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    round_it = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    sounds = _smooth(scene.playing, 0.7)[..., None]
+    return sounds * round_it + (1.0 - sounds) * scene.home[:, None]
 
 
 def _pendulum(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Swings from side to side in time with the bars, the wider the louder; neighbours swing against each other."""
+    """Swings from side to side with a section's bars, wider when louder; neighbours swing against each other."""
     against = np.pi * (np.arange(len(scene.names)) % 2)[:, None]
-    swing = np.sin(2 * np.pi * scene.beat / BEATS / performer.pace_bars + against) * scene.level * scene.playing
+    swing = np.sin(2 * np.pi * scene.since_bars / performer.pace_bars + against) * scene.level * scene.playing
     across = np.stack([scene.home[:, 1], -scene.home[:, 0]], axis=-1)
     across = across / (np.linalg.norm(across, axis=-1, keepdims=True) + 1e-9)
     return scene.home[:, None] + performer.size * 1.3 * swing[..., None] * across[:, None]
 
 
 def _jump(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """From corner to corner: every so many bars, and when it enters after a rest; now and then to a surprising one."""
+    """From corner to corner, in the same order in every section; home to rest; now and then to a surprising one."""
     corners = performer.size * np.array([[-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
     n_sources, n_ticks = scene.level.shape
     wanted = np.empty((n_sources, n_ticks, 2))
-    stay = np.floor(scene.since_bars / performer.pace_bars)
+    stay = np.floor(scene.since_bars / performer.pace_bars).astype(int)
     for s in range(n_sources):
-        place = int(np.argmin(np.linalg.norm(corners - scene.home[s], axis=1)))
-        now, rested = scene.home[s], 0
+        first = int(np.argmin(np.linalg.norm(corners - scene.home[s], axis=1)))
+        way = 1 if s % 2 else 3
+        now, rested, last = scene.home[s], 0, -1
         for k in range(n_ticks):
-            enters = rested > RATE_HZ and scene.onset[s, k] > 0.3
-            is_time = k > 0 and stay[k] != stay[k - 1] and scene.playing[s, k]
-            if enters or is_time:
-                place = (place + (1 if s % 2 else 3)) % 4 if rng.random() > 0.12 else int(rng.integers(4))
+            enters = rested > RATE_HZ and scene.playing[s, k]
+            if enters or (stay[k] != last and scene.playing[s, k]):
+                place = (first + way * stay[k]) % 4 if rng.random() > SURPRISE else int(rng.integers(4))
                 now = corners[place] + rng.normal(0, 0.04, 2)
+                last = stay[k]
             rested = rested + 1 if not scene.playing[s, k] else 0
+            if rested == round(REST_SECONDS * RATE_HZ):
+                now = scene.home[s]
             wanted[s, k] = now
     return wanted
 
@@ -184,9 +191,9 @@ def _gather(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.
 
 Manner = Callable[[Performer, Scene, np.random.Generator], np.ndarray]
 MANNERS: dict[str, tuple[Manner, str]] = {
-    "orbit": (_orbit, "goes round the listener while it sounds, faster in a chorus, wider when louder"),
-    "pendulum": (_pendulum, "swings from side to side with the bars, wider when louder"),
-    "jump": (_jump, "goes from corner to corner every so many bars and at entries after a rest"),
+    "orbit": (_orbit, "goes round the listener while it sounds, from home in every section, faster in a chorus"),
+    "pendulum": (_pendulum, "swings from side to side with the bars of a section, wider when louder"),
+    "jump": (_jump, "goes from corner to corner every so many bars of a section, home to rest, now and then elsewhere"),
     "soloist": (_soloist, "brings to the front whoever stands out"),
     "wander": (_wander, "strolls, livelier when the band is louder, away from the others"),
     "gather": (_gather, "gathers when few play, spreads when all do"),
