@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+FELT_SECONDS = 0.01  # players feel no less; and a worker that is done within it is done before the next notes are due
+
 
 class Deadlines:
     """A hop is late when it was dealt with more than one hop and one block after it had arrived.
 
-    `hop_frames`: the shortest hop, in frames of the source; need not be whole. `grace_frames`: what had arrived before
+    `hop_frames`: in frames of the source; need not be whole. `grace_frames`: what had arrived before
     anybody listened is nobody's fault; until a hop was in time, so many may be late. `n_hops`, `n_missed`: in all.
     """
 

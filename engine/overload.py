@@ -1,8 +1,8 @@
 """Too much to do: when something is given up, and when it is taken back. What, and in which order, says `relief.py`.
 
-A machine that is too slow is late at every hop, and the later the longer it lasts. So hops that were late are what
-counts, not the load: a machine may be busy all the time and in time all the same. One that was late for a moment (a
-cable pulled, a program started) gives nothing up.
+A machine that is too slow is later and later. So hops that were late are what counts (see deadline.py), not the load: a
+machine may be busy all the time and in time all the same. One that was late for a moment (a cable pulled, a program
+started) gives nothing up.
 """
 
 from __future__ import annotations

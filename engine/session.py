@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.bridge import Bridge, SessionInfo
 from engine.commands import Command
-from engine.deadline import Deadlines
+from engine.deadline import FELT_SECONDS, Deadlines
 from engine.ensemble import Guarded
 from engine.events import Event, Fault, NoteOn, Strike
 from engine.lane import Lane, push_together
@@ -23,7 +23,7 @@ from engine.obedience import Obedience
 from engine.outbox import Outbox
 from engine.overload import Overload
 from engine.pump import Pump
-from engine.realtime import Calm
+from engine.realtime import Broom, Calm
 from engine.relief import Relief
 from engine.sources.base import Source
 
@@ -66,9 +66,12 @@ class Session:
         self._wait = Window()  # from a block's arrival to the worker having dealt with it
         self._taken = Window()  # of blocks that brought news: from arrival until the worker took them up
         self._worked = {Strike: Window(), NoteOn: Window()}  # from then until such news was handed to the bridges
-        self._deadlines = Deadlines(min(lane.hop_frames for lane in lanes), _GRACE_SECONDS * source.sample_rate)
+        grace_frames = _GRACE_SECONDS * source.sample_rate
+        self._deadlines = Deadlines(FELT_SECONDS * source.sample_rate, grace_frames)
+        self._shortest = Deadlines(min(lane.hop_frames for lane in lanes), grace_frames)  # of the shortest hops
         self._relief = Relief(lanes, source.sample_rate)
         self._overload = Overload(self._relief.n_degrees)
+        self._broom = Broom()
 
     def run(self) -> None:
         """Listen until the source ends, `stop` is called or a Quit arrives; always closes what it opened."""
@@ -116,6 +119,7 @@ class Session:
             "note_work_p99_ms": self._worked[NoteOn].percentile_ms(99),
             "hops": self._deadlines.n_hops,
             "deadline_misses": self._deadlines.n_missed,
+            "late_short_hops": self._shortest.n_missed,
             "overload": self._relief.degree,
             "slow_behind_ms": max((slow.behind_seconds * 1000 for slow in self._slow_lanes), default=0.0),
             "slow_skipped_hops": sum(slow.n_skipped_hops for slow in self._slow_lanes),
@@ -190,10 +194,12 @@ class Session:
         block_frames = getattr(self.source, "block_frames", 0) or n_frames
         n_before = self._deadlines.n_hops
         n_late = self._deadlines.dealt_with(self._frames, self._frames + n_waiting, block_frames)
+        self._shortest.dealt_with(self._frames, self._frames + n_waiting, block_frames)
         degree = self._overload.turn(now, worked_seconds, self._deadlines.n_hops - n_before, n_late)
         for sentence, events in self._relief.go_to(degree):
             self._send(events)
             self._tell("overload", sentence)
+        self._broom.turn(now)
 
     def _send(self, events: list[Event]) -> None:
         for event in filter(self._relief.passes, events):

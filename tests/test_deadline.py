@@ -70,8 +70,8 @@ class ClockedSource(ArraySource):
 
 
 @pytest.mark.parametrize("source_knows", [False, True])
-@pytest.mark.parametrize(("n_unread", "n_missed"), [(64, 0), (65, 50), (500, 100)])
-def test_a_session_counts_the_hops_it_was_late_with(n_unread, n_missed, source_knows, monkeypatch):
+@pytest.mark.parametrize(("n_unread", "n_short", "n_missed"), [(64, 0, 0), (65, 50, 0), (500, 100, 20)])
+def test_a_session_counts_the_hops_it_was_late_with(n_unread, n_short, n_missed, source_knows, monkeypatch):
     monkeypatch.setattr("engine.session._GRACE_SECONDS", 0)
     source = ClockedSource(np.zeros(3200, np.float32), RATE, block_samples=64)
     source.open()
@@ -83,4 +83,5 @@ def test_a_session_counts_the_hops_it_was_late_with(n_unread, n_missed, source_k
     session = Session(source, lanes, [], 64)
     session.run()
     status = session.status()
-    assert (status["hops"], status["deadline_misses"]) == (100, n_missed), "the shortest hops, once for all"
+    assert (status["hops"], status["deadline_misses"]) == (20, n_missed), "of 10 ms, whatever the stages hop"
+    assert status["late_short_hops"] == n_short, "the shortest hops of all stages, once for all"
