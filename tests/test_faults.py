@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
 from benchmarks.rig.midi_client import MidiClient
 from bridges import midi
+from bridges.csv_file import NotesCsvBridge
 from bridges.midi import MidiBridge
+from bridges.midi_file import MidiFileBridge
 from engine import place as place_module
 from engine.bridge import BridgeError, SessionInfo
 from engine.chain import Chain
-from engine.events import Event, Fault, NoteOff, NoteOn
+from engine.cli import lives
+from engine.config import PluginConfig
+from engine.events import Cue, Event, Fault, NoteOff, NoteOn
 from engine.sources.device import DeviceSource
 from engine.spec import StreamSpec
 from engine.stages.notes import NotesStage
@@ -25,6 +33,7 @@ from tests.support.toy_model import tones, write_toy_model
 from tests.support.toy_stages import ClickStage, GateStage
 from tests.test_device_jack import HeardAllOf, listen
 
+ROOT = Path(__file__).resolve().parents[1]
 RATE = 16_000
 STREAM = StreamSpec("x", RATE)
 SESSION = SessionInfo(("guitar",), 48_000, None, lambda command: True, dict)
@@ -308,3 +317,163 @@ def test_a_cable_that_was_pulled_stays_pulled(server):
             bridge.tick()
         assert n_cables(client) == 0
         bridge.close()
+
+
+# Files
+
+
+def played(*notes: tuple[int, float, float]) -> list[Event]:
+    """Notes (pitch, begin, end) in seconds, as they are told."""
+    events: list[Event] = []
+    for id, (pitch, begin, end) in enumerate(notes, 1):
+        on, off = round(begin * 48_000), round(end * 48_000)
+        events.append(NoteOn("guitar", on, on + 2_000, id, pitch, 80, 0.9))
+        events.append(NoteOff("guitar", off, off + 2_000, id, pitch, on))
+    return sorted(events, key=lambda event: event.reported_sample)
+
+
+def notes_of(path: Path) -> list[int]:
+    return [m.note for m in mido.MidiFile(path) if m.type == "note_on" and m.velocity]
+
+
+class full_disk:
+    """Meanwhile no file may grow beyond `n_bytes`: what is written beyond is refused, as on a disk that is full."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self._n_bytes = n_bytes
+
+    def __enter__(self) -> None:
+        import resource
+
+        self._set = resource.setrlimit
+        self._before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self._handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        self._limit = resource.RLIMIT_FSIZE
+        resource.setrlimit(self._limit, (self._n_bytes, self._before[1]))
+
+    def __exit__(self, *_: object) -> None:
+        self._set(self._limit, self._before)
+        signal.signal(signal.SIGXFSZ, self._handler)
+
+
+MANY = [(40 + i % 40, 0.1 * i, 0.1 * i + 0.05) for i in range(9_000)]  # more than a live track begins with
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit to the size of files there")
+def test_a_disk_that_is_full_for_a_while_costs_the_live_file_nothing(tmp_path):
+    path = tmp_path / "take.mid"
+    bridge = MidiFileBridge(str(path))
+    bridge.open(SESSION)
+    refused = 0
+    with full_disk(path.stat().st_size + 100):
+        for event in played(*MANY):
+            try:
+                bridge.send(event)
+            except OSError:
+                refused += 1
+    assert refused and len(notes_of(path)) < len(MANY)
+    bridge.send(Cue("", 48_000 * 1_000, 48_000 * 1_000, "room again"))
+    assert notes_of(path) == [pitch for pitch, *_ in MANY]
+    bridge.close()
+    assert notes_of(path) == [pitch for pitch, *_ in MANY]
+
+
+def test_what_no_disk_takes_at_the_end_is_saved_elsewhere_and_it_is_said_where(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    bridge = NotesCsvBridge(str(tmp_path / "full" / "take.csv"))
+    bridge.open(SESSION)
+    for event in played((60, 0.0, 0.5), (64, 0.5, 1.0)):
+        bridge.send(event)
+    (tmp_path / "full").rmdir()
+    (tmp_path / "full").write_text("no folder any more")
+    with pytest.raises(BridgeError, match="could not be written .* it is .*take.csv now") as caught:
+        bridge.close()
+    (saved,) = elsewhere.rglob("take.csv")
+    assert str(saved) in str(caught.value)
+    assert [row.split(",")[2] for row in saved.read_text().splitlines()[1:]] == ["60", "64"]
+
+
+def test_a_life_that_was_cut_short_leaves_the_files_it_would_have_left_and_the_next_writes_beside_them(tmp_path):
+    entries = (
+        PluginConfig("midi_file", {"path": str(tmp_path / "take.mid")}),
+        PluginConfig("notes_csv", {"path": str(tmp_path / "take.csv")}),
+        PluginConfig("osc_log", {"path": str(tmp_path / "take.txt")}),
+    )
+    events = played((60, 0.0, 0.5), (64, 0.5, 1.0), (67, 1.0, 1.5))
+    whole = tmp_path / "whole"
+    for bridge in (MidiFileBridge(str(whole / "take.mid")), NotesCsvBridge(str(whole / "take.csv"))):
+        bridge.open(SESSION)
+        for event in events:
+            bridge.send(event)
+        bridge.close()
+    journal = tmp_path / "journal"
+    for _, bridge in lives.bridges_of(entries, 1, journal):
+        bridge.open(SESSION)
+        for event in events:
+            bridge.send(event)  # and then it is killed: nobody closes anything
+    with journal.open("ab") as file:
+        file.write(b'["NoteOn", "guit')  # in mid-word
+    for name, bridge in lives.bridges_of(entries, 2):
+        bridge.open(SESSION)
+        assert (tmp_path / bridge.path.name).exists() or name == "notes_csv"
+        bridge.close()
+    lives.finish_files(entries, 1, journal)
+    for name in ("take.mid", "take.csv"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+    assert (tmp_path / "take.txt").read_text().count("\n") == len(events), "what is complete as it goes stays as it is"
+    assert {path.name for path in tmp_path.glob("take-2.*")} == {"take-2.mid", "take-2.csv", "take-2.txt"}
+    assert not journal.exists()
+
+
+# The engine's process
+
+LIVE = """
+[audio]
+device = "player"
+[[source]]
+name = "guitar"
+chain = ["level"]
+[[bridge]]
+type = "midi_file"
+path = "take.mid"
+"""
+
+
+def children_of(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    return sorted(map(int, listed.split()))
+
+
+def test_a_performance_goes_on_when_its_engine_is_killed_and_ends_in_order(jack, tmp_path):
+    """Again and again, by an heir that stood ready and by one that did not."""
+    (tmp_path / "show.toml").write_text(LIVE)
+    with jack(synchronous=False).player(tone(1.0, 48_000)), (tmp_path / "said.txt").open("w+") as said:
+        command = [sys.executable, "-m", "engine.cli", "live", "--config", "show.toml"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        terminal = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=said, stderr=said)
+        try:
+            wait_until(lambda: "Listening" in (tmp_path / "said.txt").read_text(), said)
+            for record, n_processes in (("take.mid", 1), ("take-2.mid", 2)):
+                wait_until((tmp_path / record).exists, said)
+                wait_until(lambda n=n_processes: len(children_of(terminal.pid)) >= n, said)
+                os.kill(children_of(terminal.pid)[0], signal.SIGKILL)
+            wait_until((tmp_path / "take-3.mid").exists, said)
+            terminal.send_signal(signal.SIGTERM)
+            assert terminal.wait(PATIENCE_SECONDS) == 0
+        finally:
+            terminal.kill()
+            terminal.wait()
+        said.seek(0)
+        words = said.read()
+    assert words.count("died (signal SIGKILL); another takes over") == 2
+    assert "died 2 times, and another took over" in words and words.count("Listening to guitar") == 1
+    assert sorted(path.name for path in tmp_path.glob("take*")) == ["take-2.mid", "take-3.mid", "take.mid"]
+
+
+def wait_until(done: Callable[[], object], said) -> None:
+    until = time.monotonic() + 3 * PATIENCE_SECONDS
+    while not done():
+        assert time.monotonic() < until, said.seek(0) or said.read()
+        time.sleep(0.02)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from engine import memory
-from engine.realtime import Calm
+from engine.realtime import Broom, Calm
 
 
 def in_a_thread(work):
@@ -167,3 +168,26 @@ def test_reading_a_file_leaves_the_process_as_it_is():
     with Calm(False):
         assert gc.isenabled()
         assert gc.get_freeze_count() == 0
+
+
+class Circle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_is_left_behind_in_circles_is_taken_away_young_or_old_though_the_collector_rests():
+    with Calm(live=True):
+        broom, held = Broom(), Circle()
+        young, old = weakref.ref(Circle()), weakref.ref(held)
+        broom.turn(1.0)
+        assert young() is None and old() is held
+        for seconds in range(2, 5):
+            broom.turn(float(seconds))
+        del held
+        again = weakref.ref(Circle())
+        broom.turn(4.5)
+        assert again() is not None, "not so soon again"
+        for seconds in range(5, 62):
+            broom.turn(float(seconds))
+        assert old() is None and again() is None
+        assert not gc.isenabled()
