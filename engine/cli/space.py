@@ -51,6 +51,6 @@ def _tool(name: str) -> Any:
         return find(TOOLS, f"space_{name}")
     except PluginError as error:
         if isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name not in (None, "training"):
-            missing = error.__cause__.name
-            raise CliError(f"this needs {missing}, which is not installed: pip install 'ictus[train]'") from error
+            missing, extra = error.__cause__.name, "render" if name == "render" else "train"
+            raise CliError(f"this needs {missing}, which is not installed: pip install 'ictus[{extra}]'") from error
         raise
