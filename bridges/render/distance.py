@@ -32,6 +32,6 @@ class Dbap:
 
 
 def attenuation(positions: np.ndarray, rolloff_db: float) -> np.ndarray:
-    """Gain [n] at the listener of `positions` [n, 3]: 1 up to NEAR_METRES, less by `rolloff_db` with each doubling after."""
+    """Gain [n] at the listener of `positions` [n, 3]: 1 up to NEAR_METRES, less by `rolloff_db` with each doubling."""
     far = np.maximum(np.linalg.norm(positions, axis=1), NEAR_METRES) / NEAR_METRES
     return far ** (-rolloff_db / (20.0 * math.log10(2.0)))

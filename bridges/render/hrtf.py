@@ -39,7 +39,7 @@ def read_hrtf(path: Path | None = None) -> Hrtf:
     path = path or next((shipped for shipped in SHIPPED if shipped.exists()), None)
     if path is None:
         raise HrtfError(
-            "there is no HRTF set on this computer; install libmysofa (Debian: libmysofa1) or give one: --hrtf FILE.sofa"
+            "there is no HRTF set here; install libmysofa (Debian: libmysofa1) or give one: --hrtf FILE.sofa"
         )
     try:
         with h5py.File(path) as file:
