@@ -1,4 +1,4 @@
-"""The cables from our own MIDI port, put back whenever an instrument, the server or we ourselves were gone for a while.
+"""The cables of our own MIDI port, put back whenever an instrument, the server or we ourselves were gone for a while.
 
 A cable that somebody pulled is another matter: the instrument is still there, and stays unconnected.
 """
@@ -9,10 +9,12 @@ from bridges.jack_watch import JackWatch
 
 
 class JackCables:
-    """`port`: the full name of our output. `known`: those of the inputs it led to, perhaps in an earlier life."""
+    """`port`: the full name of ours, an output unless `is_input`. `known`: those of the ports it was connected to,
+    perhaps in an earlier life."""
 
-    def __init__(self, watch: JackWatch, port: str, known: set[str]) -> None:
+    def __init__(self, watch: JackWatch, port: str, known: set[str], is_input: bool = False) -> None:
         self.known = known
+        self._is_input = is_input
         self._watch, self._port = watch, port
         self._away = set(known)  # known, but gone when last looked for
 
@@ -26,8 +28,11 @@ class JackCables:
                 self._away.add(name)
             elif name not in self._away:
                 self.known.discard(name)
-            elif self._watch.connect(self._port, name):
+            elif self._connect(name):
                 self._away.discard(name)
                 someone_is_back = True
         self.known |= connected
         return someone_is_back
+
+    def _connect(self, name: str) -> bool:
+        return self._watch.connect(*((name, self._port) if self._is_input else (self._port, name)))

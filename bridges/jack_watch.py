@@ -12,7 +12,7 @@ import ctypes
 from rtmidi import _rtmidi
 
 _NO_START_SERVER = 0x01  # JackNoStartServer, <jack/types.h>
-_IS_OUTPUT = 0x2  # JackPortIsOutput
+_IS_INPUT, _IS_OUTPUT = 0x1, 0x2  # JackPortIsInput, JackPortIsOutput
 _MIDI = b"8 bit raw midi"  # JACK_DEFAULT_MIDI_TYPE
 _ON_SHUTDOWN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -33,7 +33,13 @@ class JackWatch:
 
     def outputs(self, port: str) -> set[str]:
         """The full names of all MIDI outputs called `port`, whoever has made them."""
-        names = self._names(self._libjack.jack_get_ports(self._client, None, _MIDI, _IS_OUTPUT))
+        return self._called(port, _IS_OUTPUT)
+
+    def inputs(self, port: str) -> set[str]:
+        return self._called(port, _IS_INPUT)
+
+    def _called(self, port: str, direction: int) -> set[str]:
+        names = self._names(self._libjack.jack_get_ports(self._client, None, _MIDI, direction))
         return {name for name in names if name.partition(":")[2] == port}
 
     def exists(self, port: str) -> bool:

@@ -1,10 +1,14 @@
-"""One MIDI output port: found by name or made, missed when it vanishes, opened again when it is back."""
+"""One MIDI port: found by name or made, missed when it vanishes, opened again when it is back.
+
+An output, unless a subclass (bridges/midi_in_port.py) says otherwise.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import rtmidi
 
@@ -16,17 +20,20 @@ NAME = "Ictus"  # of our client, and of the port we make where the system lets u
 _CAN_MAKE_PORTS = (rtmidi.API_MACOSX_CORE, rtmidi.API_LINUX_ALSA, rtmidi.API_UNIX_JACK)
 _ALSA_NUMBERS = re.compile(r" \d+:\d+$")  # "FLUID Synth:in 128:0": new ones at every start
 
-_abandoned: list[rtmidi.MidiOut] = []  # of dead servers: to close one holds the interpreter for a second
+# Of dead servers: to close one holds the interpreter for a second
+_abandoned: list[rtmidi.MidiOut | rtmidi.MidiIn] = []
 
 
 class MidiPort:
     """`wanted` is the name of an existing port, or a part that only one port has; None makes a port of our own."""
 
+    own_name = NAME
+
     def __init__(self, wanted: str | None) -> None:
         self.wanted = wanted
-        self.name = wanted or NAME  # its full name once it was found
+        self.name = wanted or self.own_name  # its full name once it was found
         self.is_open = False
-        self._out: rtmidi.MidiOut | None = None
+        self._client: rtmidi.MidiOut | rtmidi.MidiIn | None = None
         self._api = rtmidi.API_UNSPECIFIED
         self._watch: JackWatch | None = None
         self._cables: JackCables | None = None  # of a port of our own
@@ -47,14 +54,14 @@ class MidiPort:
 
     def open(self) -> None:
         """Raise BridgeError, in one sentence, if there is no such port."""
-        outputs = list(_outputs(rtmidi.get_compiled_api()))
+        clients = list(_clients(self._new, rtmidi.get_compiled_api()))
         try:
-            self._out = self._connect(outputs)
+            self._client = self._connect(clients)
         finally:
-            for out in outputs:
-                if out is not self._out:
-                    out.delete()
-        self._api = self._out.get_current_api()
+            for client in clients:
+                if client is not self._client:
+                    client.delete()
+        self._api = self._client.get_current_api()
         self._watch_jack()
         self.is_open = True
 
@@ -64,7 +71,7 @@ class MidiPort:
             self.lose()
             raise BridgeError(self.gone_message)
         try:
-            self._out.send_message(message)
+            self._client.send_message(message)
         except (rtmidi.RtMidiError, RuntimeError, ValueError) as error:
             self.lose()
             raise BridgeError(f"MIDI port {self.name!r} takes nothing any more: {error}") from error
@@ -73,7 +80,7 @@ class MidiPort:
         """Ask the system whether the port in use is still there; costs a list of names."""
         if not self.is_open or self._server_gone():
             return False
-        return self.wanted is None or self.name in self._out.get_ports()
+        return self.wanted is None or self.name in self._client.get_ports()
 
     def look_after_cables(self) -> bool:
         """Connect again what was connected and is back. True: there was something."""
@@ -82,19 +89,19 @@ class MidiPort:
     def lose(self) -> None:
         """Send nothing more; what it takes to find the port again is kept."""
         if self.is_open and not self._server_gone():
-            self._out.close_port()
+            self._client.close_port()
         self.is_open = False
 
     def reopen(self) -> bool:
         """Try to have a lost port back; False: not there yet."""
         try:
-            if self._out is None or self._server_gone():
+            if self._client is None or self._server_gone():
                 self.close()
-                self._out = next(_outputs([self._api]), None)
-                if self._out is None:
+                self._client = next(_clients(self._new, [self._api]), None)
+                if self._client is None:
                     return False
                 self._watch_jack()
-            self._connect([self._out])
+            self._connect([self._client])
         except BridgeError:
             return False
         self.is_open = True
@@ -102,15 +109,15 @@ class MidiPort:
         return True
 
     def close(self) -> None:
-        if self._out is not None:
+        if self._client is not None:
             if self._server_gone():
-                _abandoned.append(self._out)
+                _abandoned.append(self._client)
             else:
-                self._out.close_port()  # returns when the last message is on its way
-                self._out.delete()
+                self._client.close_port()  # returns when the last message is on its way
+                self._client.delete()
         if self._watch is not None:
             self._watch.close()
-        self._out, self._watch, self._cables, self.is_open = None, None, None, False
+        self._client, self._watch, self._cables, self.is_open = None, None, None, False
 
     def _watch_jack(self) -> None:
         if self._api == rtmidi.API_UNIX_JACK and self._watch is None:
@@ -122,21 +129,25 @@ class MidiPort:
     def _server_gone(self) -> bool:
         return self._watch is not None and self._watch.server_gone
 
-    def _connect(self, outputs: list[rtmidi.MidiOut]) -> rtmidi.MidiOut:
-        """The one of `outputs` that has the port, connected to it."""
-        return self._make(outputs) if self.wanted is None else self._find(self.wanted, outputs)
+    def _new(self, api: int) -> rtmidi.MidiOut | rtmidi.MidiIn:
+        """A client of ours in one MIDI system; rtmidi.SystemError where that does not run."""
+        return rtmidi.MidiOut(api, name=self.own_name)
 
-    def _make(self, outputs: list[rtmidi.MidiOut]) -> rtmidi.MidiOut:
-        for out in outputs:
-            self._api = out.get_current_api()
+    def _connect(self, clients: list) -> rtmidi.MidiOut | rtmidi.MidiIn:
+        """The one of `clients` that has the port, connected to it."""
+        return self._make(clients) if self.wanted is None else self._find(self.wanted, clients)
+
+    def _make(self, clients: list) -> rtmidi.MidiOut | rtmidi.MidiIn:
+        for client in clients:
+            self._api = client.get_current_api()
             if self._api in _CAN_MAKE_PORTS:
                 self._watch_jack()
-                others = self._watch.outputs(NAME) if self._watch else set()
-                out.open_virtual_port(NAME)
+                others = self._own_ports() if self._watch else set()
+                client.open_virtual_port(self.own_name)
                 if self._watch:
-                    (own,) = self._watch.outputs(NAME) - others  # JACK may have numbered our client
-                    self._cables = JackCables(self._watch, own, self._known)
-                return out
+                    (own,) = self._own_ports() - others  # JACK may have numbered our client
+                    self._cables = self._cables_of(own)
+                return client
         if sys.platform == "win32":
             raise BridgeError(
                 "Windows cannot make MIDI ports by itself: install loopMIDI (free, tobias-erichsen.de), make a port "
@@ -144,32 +155,39 @@ class MidiPort:
             )
         raise BridgeError("no MIDI system is running: start ALSA or a JACK server, or leave MIDI out")
 
-    def _find(self, wanted: str, outputs: list[rtmidi.MidiOut]) -> rtmidi.MidiOut:
-        found = [(out, index, name) for out in outputs for index, name in enumerate(out.get_ports())]
-        out, index, self.name = _the_one(wanted, found)
-        out.open_port(index, name=NAME)
-        return out
+    def _own_ports(self) -> set[str]:
+        """What others see that is called as ours is: the full names."""
+        return self._watch.outputs(self.own_name)
+
+    def _cables_of(self, own: str) -> JackCables:
+        return JackCables(self._watch, own, self._known)
+
+    def _find(self, wanted: str, clients: list) -> rtmidi.MidiOut | rtmidi.MidiIn:
+        found = [(client, index, name) for client in clients for index, name in enumerate(client.get_ports())]
+        client, index, self.name = _the_one(wanted, found)
+        client.open_port(index, name=self.own_name)
+        return client
 
 
 def port_names() -> list[str]:
     """The ports that are there now, of every MIDI system that runs."""
     names: list[str] = []
-    for out in _outputs(rtmidi.get_compiled_api()):
-        names += out.get_ports()
-        out.delete()
+    for client in _clients(MidiPort(None)._new, rtmidi.get_compiled_api()):
+        names += client.get_ports()
+        client.delete()
     return names
 
 
-def _outputs(apis: Iterable[int]) -> Iterable[rtmidi.MidiOut]:
-    """One output per MIDI system that runs here, best first."""
+def _clients(new: Callable[[int], Any], apis: Iterable[int]) -> Iterable[Any]:
+    """One client per MIDI system that runs here, best first."""
     for api in apis:
         try:
-            yield rtmidi.MidiOut(api, name=NAME)
+            yield new(api)
         except rtmidi.SystemError:  # ALSA without a sequencer, JACK without a server
             continue
 
 
-def _the_one(wanted: str, found: list[tuple[rtmidi.MidiOut, int, str]]) -> tuple[rtmidi.MidiOut, int, str]:
+def _the_one(wanted: str, found: list[tuple[Any, int, str]]) -> tuple[Any, int, str]:
     """The port called `wanted`, or else the only one whose name holds it, upper and lower case alike."""
     names = [name for *_, name in found]
     if wanted in names:

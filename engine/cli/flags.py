@@ -63,6 +63,10 @@ SpaceOsc = _flag(
 OscIn = _flag(
     int, OUT, "Take commands by OSC at this port of this machine.", "--osc-in", metavar="PORT", min=1, max=65535
 )
+MidiIn = _flag(
+    str, OUT, "The space by MIDI controllers and clock: an existing port, or our own named Ictus control.",
+    "--midi-in", metavar="PORT|virtual",
+)  # fmt: skip
 Record = _flag(
     Path, OUT, "Write what is heard as MIDI; readable even after a crash.", "--record", "-r", metavar="FILE.mid"
 )

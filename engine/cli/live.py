@@ -27,6 +27,7 @@ def live(
     osc: flags.Osc = None,
     space_osc: flags.SpaceOsc = None,
     osc_in: flags.OscIn = None,
+    midi_in: flags.MidiIn = None,
     record: flags.Record = None,
     pedal: flags.Pedal = False,
     seconds: flags.Seconds = None,
@@ -52,7 +53,7 @@ def live(
     options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
     options.lay_notes(tables, model=model, look_ahead=look_ahead)
-    options.lay_space(tables, space or bool(space_osc), space_model)
+    options.lay_space(tables, space or bool(space_osc) or bool(midi_in), space_model)
     if midi == "off":
         options.drop_bridge(tables, "midi")
     elif midi:
@@ -63,6 +64,8 @@ def live(
         options.lay_bridge(tables, "space_osc", targets=space_osc)
     if osc_in:
         options.lay_bridge(tables, "osc_in", port=osc_in)
+    if midi_in:
+        options.lay_bridge(tables, "midi_in", port=None if midi_in == "virtual" else midi_in)
     if record:
         options.lay_bridge(tables, "midi_file", path=str(record))
     if pedal:
