@@ -40,7 +40,8 @@ RETRY_SECONDS = 0.25  # between two looks for a device that has gone
 STALL_SECONDS = 1.0  # no callback for so long: the device is lost
 WATCH_SECONDS = 0.1
 OPEN_SECONDS = 20.0  # for a driver to look for devices, and to open one
-START_SECONDS = 0.7  # for it to start one that is back (PortAudio on JACK may wait for ten minutes): else another try
+LOOK_SECONDS = 1.5  # for a driver to look for devices, once it is known here that it can
+START_SECONDS = 0.5  # for it to start one that is back (PortAudio on JACK may wait for ten minutes): else another try
 LEAVE_SECONDS = 2.0  # for a driver to close its stream
 SHARED_MEMORY = Path("/dev/shm")  # on Linux a file in memory; elsewhere a temporary file, mapped
 
@@ -165,7 +166,7 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
     from engine.driver.presence import jack_client_watched
 
     with ExitStack() as last, ExitStack() as stack:
-        with _or_die(OPEN_SECONDS):
+        with _or_die(max(request.start_seconds, LOOK_SECONDS)):  # it hangs with a server that is just starting
             sounddevice = stack.enter_context(portaudio())
         device = find_device(present_devices(sounddevice), request.device, request.host_api)
         sample_rate = request.sample_rate or device.sample_rate

@@ -18,7 +18,7 @@ from engine.sources.base import SourceError, SourceStats
 from engine.sources.convert import Converter
 
 MAX_WAIT_SECONDS = 0.05
-SPARE_SECONDS = 1.5  # of absence: what is back before finds the machine undisturbed
+SPARE_SECONDS = 0.3  # of absence, before another process is made ready to try
 ANSWER_SECONDS = 20.0  # the slowest drivers take seconds to look for devices
 
 
