@@ -14,6 +14,8 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.rig.midi_client import MidiClient
 from bridges import midi
@@ -24,6 +26,9 @@ from engine import place as place_module
 from engine.bridge import BridgeError, SessionInfo
 from engine.chain import Chain
 from engine.cli import lives
+from engine.cli import standing as standing_module
+from engine.cli.standing import Standing
+from engine.commands import Mute, NameCue, Panic, Quit, SetOption, Start, Stop
 from engine.config import PluginConfig
 from engine.events import Cue, Event, Fault, NoteOff, NoteOn
 from engine.sources.device import DeviceSource
@@ -428,6 +433,45 @@ def test_a_life_that_was_cut_short_leaves_the_files_it_would_have_left_and_the_n
 
 
 # The engine's process
+
+
+settings_given = st.lists(
+    st.one_of(
+        st.builds(SetOption, st.sampled_from(["", "a"]), st.just("notes"), st.sampled_from("xy"), st.floats(0, 1)),
+        st.builds(Mute, st.sampled_from(["a", "b"]), st.booleans()),
+        st.sampled_from([Start(), Stop(), Panic(), Quit(), NameCue("here")]),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(settings_given, st.integers(1, 400))
+def test_an_heir_knows_what_was_set_last_and_nothing_that_was_of_a_moment(tmp_path_factory, given_commands, most_bytes):
+    path = tmp_path_factory.mktemp("standing") / "standing"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standing_module, "_MOST_BYTES", most_bytes)  # rewritten often
+        first = Standing(path)
+        hand_in = first.noting(lambda command: not isinstance(command, Mute) or command.source != "b")
+        for command in given_commands:
+            hand_in(command)
+    with path.open("ab") as file:
+        file.write(b'["SetOption", "a", "no')  # death in mid-word
+    known = Standing(path).commands
+    assert known == first.commands == Standing(path).commands
+    for command in known:
+        later = given_commands[len(given_commands) - given_commands[::-1].index(command) :]
+        assert not isinstance(command, Panic | Quit | NameCue) and command not in (Mute("b", True), Mute("b", False))
+        assert not any(isinstance(other, Start | Stop) for other in later) or not isinstance(command, Start | Stop)
+    last = next((command for command in reversed(given_commands) if isinstance(command, Start | Stop)), None)
+    assert (last in known) is (last is not None)
+    for option in "xy":
+        for source in ("", "a"):
+            values = [
+                c for c in given_commands if isinstance(c, SetOption) and (c.source, c.option) == (source, option)
+            ]
+            assert [c for c in known if c in values] == values[-1:]
+
 
 LIVE = """
 [audio]

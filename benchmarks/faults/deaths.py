@@ -74,7 +74,8 @@ class Deaths:
             left = show.wait_gone(everybody)
             endings.append(time.monotonic() - began)
             row.require(not left, f"{what.name} to the {whom}: {len(left)} processes were left behind")
-            self._judge_end(row, (0, -what) if playing else (0, -signal.SIGTERM, -signal.SIGKILL, BAD_INPUT))
+            in_order = (-what,) if what == signal.SIGKILL else (0,)
+            self._judge_end(row, in_order if playing else (0, -signal.SIGTERM, -signal.SIGKILL, BAD_INPUT))
             n_files += self._judge_whole(row, show.files)
         row.sound = f"ended within {max(endings):.1f} s, no process left"
         row.files = f"all {n_files} whole, none in parts"

@@ -47,6 +47,7 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
     load_compiler(lambda module: _tell(channel, "compiling", {"module": module}))
     from engine.build import build_chains, build_session
     from engine.cli.lives import bridges_of
+    from engine.cli.standing import Standing
     from engine.commands import Panic
     from engine.config import Config
     from engine.registry import SOURCES, make
@@ -70,6 +71,7 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
             if not line:
                 return {}
             seconds = json.loads(line)["seconds"]
+        standing = Standing(memory / "standing")  # as it is now: an heir may have stood by for long
         session = build_session(config, source, [*bridges, ("parent", last)], chains)
     except ValueError as error:  # an option out of its range; stages and bridges say which
         raise CliError(str(error)) from error
@@ -95,6 +97,9 @@ def _perform(request: dict[str, Any], channel: TextIO) -> dict[str, Any]:
         limit.start()
     if life > 1:
         session.command(Panic())  # whatever our listeners still believe to be sounding is over
+        for command in standing.commands:
+            session.command(command)
+    session.command = standing.noting(session.command)
     session.run()
     return {
         "status": session.status(),
