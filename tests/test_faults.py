@@ -17,11 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.faults import garbage
 from benchmarks.rig.midi_client import MidiClient
 from bridges import midi
 from bridges.csv_file import NotesCsvBridge
 from bridges.midi import MidiBridge
 from bridges.midi_file import MidiFileBridge
+from bridges.osc_in import OscInput
 from engine import place as place_module
 from engine.bridge import BridgeError, SessionInfo
 from engine.chain import Chain
@@ -521,3 +523,22 @@ def wait_until(done: Callable[[], object], said) -> None:
     while not done():
         assert time.monotonic() < until, said.seek(0) or said.read()
         time.sleep(0.02)
+
+
+# OSC
+
+
+def test_no_garbage_means_anything_and_what_is_honest_among_it_is_obeyed_whenever_it_is_due():
+    obeyed: list[object] = []
+    listener = OscInput(port=0)
+    listener.open(SessionInfo(("guitar",), 48_000, None, lambda command: obeyed.append(command) or True, dict))
+    try:
+        for packet in garbage.packets(20_000):
+            listener._take(packet, "a packet")
+    finally:
+        listener.close()
+    cues = [command for command in obeyed if isinstance(command, NameCue)]
+    assert cues == [NameCue(garbage.CUE)] * garbage.N_CUES
+    rest = [command for command in obeyed if not isinstance(command, NameCue)]
+    assert all(isinstance(command, SetOption) and command.source != "guitar" for command in rest)
+    assert listener.n_malformed > 10_000 and listener.n_unknown > 100
