@@ -2,13 +2,16 @@
 
 A machine that is too slow is later and later. So hops that were late are what counts (see deadline.py), not the load: a
 machine may be busy all the time and in time all the same. One that was late for a moment (a cable pulled, a program
-started) gives nothing up.
+started) gives nothing up, nor does one that is late still, but fast enough to catch up soon.
 """
 
 from __future__ import annotations
 
+from engine.deadline import FELT_SECONDS
+
 WINDOW_SECONDS = 0.25  # is judged as a whole
-STRAINED_SHARE = 0.05  # of its hops late: it was strained
+STRAINED_SHARE = 0.05  # of its hops late: it was strained,
+CATCHING_UP = 1.25  # unless it dealt with so much sound in a second
 STRAINED_WINDOWS = 3  # in a row: one degree more
 ROOM_SHARE = 0.8  # of the time at work, and no hop late: it was calm
 CALM_SECONDS = 4.0  # without a break: one degree less
@@ -31,7 +34,8 @@ class Overload:
         self._n_hops = self._n_late = 0
 
     def turn(self, now_seconds: float, worked_seconds: float, n_hops: int, n_late: int) -> int:
-        """The worker has dealt with `n_hops`, of which `n_late` were late; it took that long. Returns the degree.
+        """The worker has dealt with `n_hops` of FELT_SECONDS, of which `n_late` were late; it took that long. Returns
+        the degree.
 
         `now_seconds`: of any clock that never runs backwards.
         """
@@ -47,7 +51,8 @@ class Overload:
         return self.degree
 
     def _judge(self, now_seconds: float, window_seconds: float) -> None:
-        is_strained = self._n_late > STRAINED_SHARE * self._n_hops
+        is_catching_up = self._n_hops * FELT_SECONDS > CATCHING_UP * window_seconds
+        is_strained = self._n_late > STRAINED_SHARE * self._n_hops and not is_catching_up
         is_calm = not self._n_late and self._worked_seconds < ROOM_SHARE * window_seconds
         self._n_strained = self._n_strained + 1 if is_strained else 0
         if not is_calm:

@@ -12,17 +12,17 @@ from engine.overload import (
     Overload,
 )
 
-TURN_SECONDS = 0.01  # five hops
+TURN_SECONDS = 0.01  # one hop
 N_DEGREES = 5
 
 
-def play(overload, now, seconds, is_late, busy=0.5):
+def play(overload, now, seconds, is_late, busy=0.5, n_hops=1):
     """Turns for `seconds` from `now` on; [(time, degree)] at every change. `is_late(degree)`: all its hops are."""
     changes, degree = [], overload.degree
     for _ in range(round(seconds / TURN_SECONDS)):
         now += TURN_SECONDS
         late = is_late(degree)
-        new = overload.turn(now, TURN_SECONDS * (1.0 if late else busy), 5, 5 * late)
+        new = overload.turn(now, TURN_SECONDS * (1.0 if late else busy), n_hops, n_hops * late)
         if new != degree:
             changes.append((now, new))
         degree = new
@@ -53,6 +53,13 @@ def test_a_moment_gives_nothing_up(seconds):
         assert play(overload, now, seconds, lambda degree: True) == []
         assert play(overload, now + seconds, 3 * WINDOW_SECONDS, lambda degree: False) == []
         now += seconds + 3 * WINDOW_SECONDS
+
+
+def test_who_catches_up_gives_nothing_more_up_and_takes_nothing_back_yet():
+    overload = Overload(N_DEGREES)
+    play(overload, 0.0, 0.85, lambda degree: True)
+    assert overload.degree == 1
+    assert play(overload, 0.85, 60.0, lambda degree: True, n_hops=2) == []
 
 
 def test_lasting_misery_takes_everything_step_by_step_and_all_comes_back_when_it_is_over():

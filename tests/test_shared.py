@@ -81,6 +81,25 @@ def test_a_seat_that_does_not_ask_stands_still(shared):
         assert_same(said, alone(stream))
 
 
+def test_whoever_asks_with_whomever_is_answered_as_alone():
+    """Five seats: runs for five, two and one stream."""
+    shared = SharedRunner(PATH, CARD, 5)
+    streams, rng, sizes = [music(seed) for seed in range(5)], np.random.default_rng(3), set()
+    found = [[] for _ in streams]
+    while not all(len(said) == N_FRAMES for said in found):
+        asking = [i for i in np.flatnonzero(rng.random(5) < rng.random()) if len(found[i]) < N_FRAMES]
+        for i in asking:
+            shared.seats[i].features[...] = streams[i][len(found[i])]
+            shared.seats[i].ask()
+        shared.step()
+        sizes.add(len(asking))
+        for i in asking:
+            found[i].append(said_by(shared.seats[i], shared.seats[i].features))
+    assert sizes == {0, 1, 2, 3, 4, 5}
+    for said, stream in zip(found, streams, strict=True):
+        assert_same(said, alone(stream))
+
+
 def test_what_is_no_number_reaches_no_other_seat_and_a_reset_is_ones_own(shared):
     streams = [music(seed) for seed in range(3)]
     found = [[], [], []]

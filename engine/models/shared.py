@@ -16,20 +16,36 @@ from engine.models.runner import Runner
 
 
 class SharedRunner:
-    """ModelError where the model hears one stream at a time."""
+    """ModelError where the model hears one stream at a time.
+
+    A run costs the same whoever has asked, so when others rest, a smaller one that holds all who have is made instead.
+    """
 
     def __init__(self, model_path: Path, card: Card, n_streams: int) -> None:
         self._runner = Runner(model_path, card, n_streams)
         self.seats = tuple(Seat(self, self._runner, i, n_streams) for i in range(n_streams))
+        self._smaller: list[tuple[Seat, ...]] = []  # of runners half as large, and again, down to one stream
+        while (n_streams := n_streams // 2) > 0:
+            runner = Runner(model_path, card, n_streams)
+            self._smaller.append(tuple(Seat(self, runner, i, n_streams) for i in range(n_streams)))
 
     def step(self) -> None:
         """Answer every seat that has asked. Where it raises nobody is answered, and all may ask again."""
-        self._runner.step()
-        for seat in self.seats:
-            if seat.asks:
-                seat.asks, seat.is_answered = False, True
-            else:
-                seat.stand_still()
+        asking = [seat for seat in self.seats if seat.asks]
+        guests = min((seats for seats in self._smaller if len(seats) >= len(asking)), key=len, default=None)
+        if guests is None:
+            self._runner.step()
+            for seat in self.seats:
+                if not seat.asks:
+                    seat.stand_still()
+        else:
+            for seat, guest in zip(asking, guests, strict=False):
+                guest.take(seat)
+            guests[0].step_all()
+            for seat, guest in zip(asking, guests, strict=False):
+                seat.take(guest, answers=True)
+        for seat in asking:
+            seat.asks, seat.is_answered = False, True
 
 
 class Seat:
@@ -58,6 +74,21 @@ class Seat:
         if not self.is_answered:
             self.ask().step()
         self.is_answered = False
+
+    def step_all(self) -> None:
+        """Of the runner that this is a seat at."""
+        self._runner.step()
+
+    def take(self, other: Seat, answers: bool = False) -> None:
+        """Be at the point where `other` is: what it hears, and the state it hears it in; or what was answered to it."""
+        if answers:
+            for name, array in self.outputs.items():
+                array[...] = other.outputs[name]
+        else:
+            self.features[...] = other.features
+        ours, theirs = (seat._states[id(seat._runner.states[0])] for seat in (self, other))
+        for name, array in ours.items():
+            array[...] = theirs[name]
 
     def stand_still(self) -> None:
         """The step that was made was not for this seat: its state is again what it was."""
