@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import time
 
@@ -9,12 +10,15 @@ import pytest
 import rtmidi
 
 from bridges import midi_in, midi_in_port
-from bridges.midi_clock import PER_QUARTER, MidiClock
+from bridges.midi_clock import MidiClock
 from bridges.midi_controls import MidiControls, assignments_of, names
 from bridges.midi_in import MidiInput
 from engine.bridge import BridgeError, SessionInfo
+from engine.cli.live import live
 from engine.commands import SteerSpace
+from engine.config import load_config
 from engine.events import Position
+from engine.registry import BRIDGES, make
 from engine.space.beat import ClickBeats
 from engine.space.conductor import Conductor
 from engine.space.controls import CONTROLS, checked
@@ -23,6 +27,7 @@ from tests.test_faults import tick_until
 SOURCES = ("voice", "bass")
 DEADLINE_SECONDS = 10.0  # far above any wait seen
 CLOCK, START, CONTINUE, STOP = [0xF8], [0xFA], [0xFB], [0xFC]
+PER_QUARTER = 24  # clocks, MIDI 1.0
 
 
 def said(controls: dict, *moves: tuple[int, int, int]) -> list[SteerSpace]:
@@ -216,6 +221,35 @@ def test_a_pause_is_no_tempo():
     times = [n / 48 for n in range(24)] + [2.0 + n / 48 for n in range(48)]
     told = [command.values[0] for seconds in times for command in clock.hear(CLOCK, seconds)]
     assert told == [pytest.approx(120.0)]
+
+
+# The command
+
+
+@pytest.mark.parametrize(("given", "port"), [("nanoKONTROL", "nanoKONTROL"), ("virtual", None)])
+def test_the_flag_opens_a_port_and_turns_the_space_on(monkeypatch, given, port):
+    performed = []
+    monkeypatch.setattr("engine.cli.perform.perform", lambda tables, seconds: performed.append(tables))
+    live(input_=["voice=1"], midi_in=given)
+    (tables,) = performed
+    assert tables["bridge"] == [{"type": "midi_in", "port": port}] and tables["space"] == {}
+
+
+def test_the_map_is_read_from_toml(tmp_path):
+    path = tmp_path / "stage.toml"
+    path.write_text("""
+        [[bridge]]
+        type = "midi_in"
+        [bridge.controls]
+        1 = "intensity"
+        "2/16" = { control = "gesture_beats", source = "bass", range = [16, 2] }
+    """)
+    (entry,) = load_config(path).bridges
+    found = json.loads(json.dumps(entry.options))["controls"]  # as it goes to a process
+    assert said(found, (2, 16, 0), (5, 1, 64)) == [
+        SteerSpace("gesture_beats", "bass", (16.0,)), SteerSpace("intensity", "", (1.0,)),
+    ]  # fmt: skip
+    assert isinstance(make(BRIDGES, entry.type, entry.options), MidiInput)
 
 
 # The bridge, at a port of the test's own
