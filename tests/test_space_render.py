@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from bridges.render import hrtf as hrtf_module
+from bridges.render import tool
 from bridges.render.binaural import BinauralRenderer
 from bridges.render.distance import Dbap, attenuation
 from bridges.render.hrtf import SHIPPED, Hrtf, HrtfError, read_hrtf
@@ -15,6 +16,7 @@ from bridges.render.layout import LAYOUTS, Layout, LayoutError, Speaker, layout_
 from bridges.render.panning import TICK_SECONDS, SpeakerRenderer, glide
 from bridges.render.tool import main
 from bridges.render.vbap import CORE_METRES, Vbap
+from engine.sources.file import FileSource
 from engine.space.session_folder import SessionFolder, TakeWriter
 from tests.support.space_session import PAPERS, RATE, band, make_session
 
@@ -62,6 +64,12 @@ def test_quad_by_hand():
     }.items():  # fmt: skip
         gains = Vbap(LAYOUTS["quad"]).gains(at(azimuth))[0]
         np.testing.assert_allclose(gains, wanted, atol=EXACT, err_msg=f"azimuth {azimuth}")
+
+
+def test_azimuth_turns_to_the_left():
+    np.testing.assert_allclose(unit_vectors([(90, 0), (0, 0), (0, 90)]), [[-1, 0, 0], [0, 1, 0], [0, 0, 1]], atol=EXACT)
+    half = math.sqrt(0.5)
+    np.testing.assert_allclose(Vbap(LAYOUTS["quad"]).gains(np.array([[-3.0, 0, 0]])), [[half, 0, half, 0]], atol=EXACT)
 
 
 def test_five_one_is_bs775_and_its_lfe_gets_nothing():
@@ -118,8 +126,8 @@ def renderers():
     return found
 
 
-def head(n_taps=64):
-    """A round head without detail: 26 directions, the far ear later and softer."""
+def head(n_taps=128):
+    """A round head: 26 directions, the far ear later and softer, and an echo at the very end."""
     degrees = [(a, e) for e in (-45, 0, 45) for a in range(-180, 180, 45)] + [(0, 90), (0, -90)]
     ways = unit_vectors(degrees)
     responses = np.zeros((len(ways), 2, n_taps))
@@ -127,6 +135,7 @@ def head(n_taps=64):
         for ear, side in zip(ears, (-1.0, 1.0), strict=True):
             nearness = side * way[0]
             ear[round(20 - 12 * nearness)] = 0.65 + 0.35 * nearness
+            ear[-1] = 0.1
     return Hrtf(ways, responses, RATE_HZ)
 
 
@@ -280,6 +289,22 @@ def test_a_song_becomes_a_file_as_long_as_it_is(session, tmp_path, layout, capsy
     assert 0 <= len(sound) - round(2.1 * RATE) < 0.05 * RATE
     assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
     assert sound.any(axis=0).tolist() == [layout != "5.1" or channel != 3 for channel in range(sound.shape[1])]
+
+
+@pytest.mark.parametrize("way_out", ["vbap", "binaural"])
+def test_the_length_of_a_block_changes_nothing(session, monkeypatch, way_out):
+    take = session.takes[0]
+    renderer = BinauralRenderer(head(), RATE, 3.0) if way_out == "binaural" else renderers()[way_out]
+    made = []
+    for n_ticks in (3, 25, 400):
+        monkeypatch.setattr(tool, "BLOCK_TICKS", n_ticks)
+        source = FileSource(take.audio, mix="channels")
+        source.open()
+        made.append(np.vstack(list(tool.rendered(source, take, take.paths(), renderer))))
+        source.close()
+    assert np.abs(made[2]).max() > 0.1
+    np.testing.assert_allclose(made[0], made[2], atol=EXACT)
+    np.testing.assert_allclose(made[1], made[2], atol=EXACT)
 
 
 def test_the_blocks_of_a_file_are_one_rendering_and_the_click_is_not_in_it(tmp_path):
