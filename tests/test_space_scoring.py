@@ -99,6 +99,6 @@ def test_tables_and_bounds():
     scores = {"the performer": good._replace(rmse_metres=0), "model, temperature 0.7": good}
     scores |= dict.fromkeys(("mean", "hold", "circle"), bad)
     assert broken_bounds(scores) == []
-    assert len(broken_bounds({**scores, "model, temperature 0.7": bad})) == 6
+    assert len(broken_bounds({**scores, "model, temperature 0.7": bad})) == 8
     assert all(len(row) == len(HEAD) for row in rows(scores))
     assert rows({"x": mean_score([good, bad._replace(angle_degrees=float("nan"))])})[0][2] == "10"
