@@ -26,8 +26,8 @@ from benchmarks.faults.row import HEAD, Row
 from benchmarks.faults.score import Score
 from benchmarks.faults.show import Show
 
-QUICK_SECONDS, SECONDS = 3.0, 12.0  # of undisturbed playing around each fault
-QUICK_ROUNDS, ROUNDS = 3, 24
+QUICK_SECONDS, SECONDS = 2.0, 12.0  # of undisturbed playing around each fault
+QUICK_ROUNDS, ROUNDS = 2, 24
 BEYOND = (
     "What no program can mend: frames that were played while there was no server, device or engine are not heard, and "
     "silence stands in their place, so that time goes on. When terminal and engine are both killed with SIGKILL at the "
@@ -41,13 +41,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="ictus bench faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="little playing between faults, three rounds of signals")
+    parser.add_argument("--quick", action="store_true", help="little playing between faults, two rounds of signals")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"of signals at random moments (default: {ROUNDS})")
     parser.add_argument("--out", type=Path, default=results.OUT, metavar="FOLDER", help=results.OUT_HELP)
     chosen = parser.parse_args(arguments)
-    rows = measure(
-        QUICK_SECONDS if chosen.quick else SECONDS, chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
-    )
+    n_rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
+    rows = measure(QUICK_SECONDS if chosen.quick else SECONDS, n_rounds)
     found = circumstances(" ".join(["ictus bench faults", *arguments]))
     text = report(rows, " · ".join(found.values()))
     results.put(results.page(chosen.out), "faults", text)

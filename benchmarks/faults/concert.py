@@ -48,6 +48,7 @@ class Concert:
 
     def nothing(self) -> Row:
         row = Row("none, for comparison")
+        self.show.play(SETTLED_SECONDS)
         with self._undisturbed(row):
             self.show.play(self.seconds)
         return row

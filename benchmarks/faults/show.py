@@ -31,6 +31,7 @@ SOURCE = "guitar"
 LOUD_DB = -60.0  # a level above it is the band, not silence
 START_SECONDS, END_SECONDS = 240.0, 60.0
 LOOK_SECONDS = 0.02
+STILL_SECONDS = 0.7  # a process that works no more in it waits
 CONFIGURATION = """
 [audio]
 device = "{device}"
@@ -148,6 +149,15 @@ class Show:
     @staticmethod
     def children_of(pid: int) -> list[int]:
         return _children(pid)
+
+    def heir_stands_by(self) -> bool:
+        """Whether a second process of the engine is there and has nothing more to do."""
+        alive = sorted((_started(pid), pid) for pid in _children(self._engine.pid) if _started(pid) is not None)
+        if len(alive) != 2:
+            return False
+        before = _worked(alive[1][1])
+        self.play(STILL_SECONDS)
+        return before > 0 and _worked(alive[1][1]) == before
 
     def recorded(self) -> list[int]:
         """Pitches in the MIDI file. OSError or ValueError if it cannot be read."""
@@ -286,6 +296,15 @@ def _children(pid: int) -> list[int]:
     with suppress(OSError):
         return [int(child) for listing in listings for child in listing.read_text().split()]
     return []
+
+
+def _worked(pid: int) -> int:
+    """Clock ticks that a process has had of a processor; 0 if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def _started(pid: int) -> int | None:
