@@ -17,20 +17,27 @@ class JackCables:
         self._is_input = is_input
         self._watch, self._port = watch, port
         self._away = set(known)  # known, but gone when last looked for
+        self._loose: set[str] = set()  # there, but not connected any more: pulled, or about to be gone
 
     def look(self) -> bool:
         """See who is connected, and connect again who is back. True: somebody is."""
         connected = self._watch.connections(self._port)
         self._away -= connected
+        self._loose -= connected
         someone_is_back = False
         for name in self.known - connected:
             if not self._watch.exists(name):
                 self._away.add(name)
-            elif name not in self._away:
+                self._loose.discard(name)
+            elif name in self._away:
+                if self._connect(name):
+                    self._away.discard(name)
+                    someone_is_back = True
+            elif name in self._loose:
+                self._loose.discard(name)
                 self.known.discard(name)
-            elif self._connect(name):
-                self._away.discard(name)
-                someone_is_back = True
+            else:
+                self._loose.add(name)
         self.known |= connected
         return someone_is_back
 

@@ -21,6 +21,7 @@ from benchmarks.faults import garbage
 from benchmarks.rig.midi_client import MidiClient
 from bridges import midi
 from bridges.csv_file import NotesCsvBridge
+from bridges.jack_cables import JackCables
 from bridges.midi import MidiBridge
 from bridges.midi_file import MidiFileBridge
 from bridges.osc_in import OscInput
@@ -310,6 +311,33 @@ def test_the_cable_of_our_own_port_is_back_when_the_server_is(server):
         tick_until(bridge, lambda: bridge._port.is_open and n_cables(client))
         assert client.take(1)[0].message == (0x80, 60, 64)
         bridge.close()
+
+
+def test_a_server_that_takes_a_client_apart_piece_by_piece_has_not_pulled_its_cable():
+    """First the cable goes, then the port; then both are back."""
+
+    class Server:
+        ports, cables = {"synth:in"}, {"synth:in"}
+
+        def connections(self, port: str) -> set[str]:
+            return set(self.cables)
+
+        def exists(self, port: str) -> bool:
+            return port in self.ports
+
+        def connect(self, output: str, input_: str) -> bool:
+            self.cables = {input_}
+            return True
+
+    server = Server()
+    cables = JackCables(server, "Ictus:Ictus", set())
+    cables.look()
+    server.cables = set()
+    assert not cables.look()
+    server.ports = set()
+    assert not cables.look()
+    server.ports = {"synth:in"}
+    assert cables.look() and server.cables == {"synth:in"}
 
 
 def test_a_cable_that_was_pulled_stays_pulled(server):
