@@ -26,7 +26,7 @@ class Row:
         """`heard` while all was well; at `least` that part of what was expected must have been."""
         self.events = f"{heard.heard} of {heard.expected} as expected, {heard.spurious} besides"
         few = (1 - least) * heard.expected
-        enough = heard.expected - heard.heard <= max(2, few) and heard.spurious <= max(3, 2 * few)
+        enough = heard.expected - heard.heard <= max(2, few) and heard.spurious <= max(5, 2 * few)
         self.require(enough, f"notes were lost or made up: {self.events}")
 
     def judge_recovery(self, seconds: float, bound: float) -> None:

@@ -18,6 +18,7 @@ from engine.sources.base import SourceError, SourceStats
 from engine.sources.convert import Converter
 
 MAX_WAIT_SECONDS = 0.05
+FIRST_STARTS_SECONDS = 1.0, 2.0, 10.0  # for the driver to start a device, one try after the other
 SPARE_SECONDS = 0.3  # of absence, before another process is made ready to try
 ANSWER_SECONDS = 20.0  # the slowest drivers take seconds to look for devices
 
@@ -66,12 +67,8 @@ class DeviceSource:
         self._spare = self._spare or Capture()
 
     def open(self) -> None:
-        capture, self._spare = (self._spare or Capture()).ask(self._request), None
-        try:
-            answer = capture.wait_for_answer(ANSWER_SECONDS)
-        except BaseException:
-            capture.close()
-            raise
+        capture = self._opened()
+        answer = capture.answer
         self.sample_rate, self.n_channels = answer["sample_rate"], answer["n_channels"]
         self.device_name = answer["device"]
         self._request = CaptureRequest(
@@ -91,6 +88,22 @@ class DeviceSource:
         self._take_up(capture)
         with suppress(OSError):
             self.make_ready()  # for the day that this one dies
+
+    def _opened(self) -> Capture:
+        """A process that holds the device. One whose driver hung as it started is followed by another."""
+        for start_seconds in FIRST_STARTS_SECONDS:
+            capture, self._spare = self._spare or Capture(), None
+            capture.ask(replace(self._request, start_seconds=start_seconds))
+            try:
+                capture.wait_for_answer(ANSWER_SECONDS)
+                return capture
+            except SourceError:
+                capture.close()
+                if capture.answer is not None or start_seconds == FIRST_STARTS_SECONDS[-1]:
+                    raise
+            except BaseException:
+                capture.close()
+                raise
 
     def _take_up(self, capture: Capture) -> None:
         """Read from what `capture` has opened from now on."""
