@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     models = {"model": path}
     if chosen.heads:
-        models |= {found.parent.name: found for found in sorted(chosen.heads.glob("*/space.onnx"))}
+        found = {one: read_space_card(one).training["steps"] for one in sorted(chosen.heads.glob("*/space.onnx"))}
+        models |= {f"{one.parent.name} after {steps} steps": one for one, steps in found.items()}
     results: Results = {}
     for name, takes in groups.items():
         takes = list({one.performer: one for one in takes}.values()) if chosen.quick else takes
@@ -114,18 +115,17 @@ def _drawn(results: Results) -> Figure:
     figure = Figure((11, 4.6), 110, facecolor="#fbfaf7", layout="constrained")
     FigureCanvasAgg(figure)
     for axis, (group, scores) in zip(figure.subplots(1, len(results)), results.items(), strict=True):
-        for name, one in scores.items():
-            if name == "the performer":
-                continue
+        shown = {name: one for name, one in scores.items() if name != "the performer"}
+        for i, (name, one) in enumerate(shown.items()):
             colour = "#d9480f" if name in TRIVIAL else "#2b8a3e" if name == "rule panner" else "#1f6feb"
-            axis.plot(one.rmse_metres, one.speed_distance, "o", color=colour)
-            axis.annotate(name, (one.rmse_metres, one.speed_distance), (6, 4), textcoords="offset points", fontsize=8)
+            at = one.rmse_metres, one.speed_distance
+            axis.plot(*at, "o", color=colour)
+            axis.annotate(name, at, (6, 4 if i % 2 else -11), textcoords="offset points", fontsize=8)
         axis.set_title(group, loc="left", fontsize=10)
         axis.set_xlabel("position RMSE, m")
         axis.set_ylabel("distance of speeds, m/s")
-        axis.set_xlim(0, None)
-        axis.set_ylim(0, None)
-        axis.margins(x=0.25)
+        axis.set_xlim(0, 1.3 * max(one.rmse_metres for one in shown.values()))
+        axis.set_ylim(0, 1.15 * max(one.speed_distance for one in shown.values()))
     return figure
 
 

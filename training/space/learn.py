@@ -21,6 +21,8 @@ from training.space.dataset import RATE_HZ, only
 from training.space.dataset import Sequence as Columns
 from training.train_space import Knobs, train
 
+TABLE_WIDTH = 132  # characters: what the table takes; a narrower terminal breaks its lines
+
 
 def train_main(arguments: Sequence[str]) -> int:
     usual = Knobs()
@@ -139,5 +141,7 @@ def _print_table(model: Path, learnt_from: Sequence[Columns], takes: Sequence[Co
     table = Table(*comparing.HEAD, title=f"{len(takes)} takes of {songs}")
     for row in comparing.rows(scores):
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, TABLE_WIDTH)
+    console.print(table)
     return {name: {key: round(value, 3) for key, value in one._asdict().items()} for name, one in scores.items()}
