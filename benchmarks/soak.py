@@ -154,8 +154,8 @@ def table(figures: Figures) -> dict[str, str]:
     low, high = (bound / 1024 for bound in memory.interval)
     return {
         "length": f"{figures.seconds / 60:.1f} min",
-        "samples lost": f"{last.dropped_frames}",
-        "xruns of the server": f"{last.xruns}",
+        "samples lost by the engine": f"{last.dropped_frames}",
+        "samples not handed over by the server": f"{figures.skipped_samples()}, with {last.xruns} xruns",
         "hops dealt with too late": f"{last.deadline_misses} of {last.hops}",
         "events lost": f"{last.dropped_events}",
         "notes stuck": f"{figures.stuck_notes} of {figures.notes}",

@@ -10,6 +10,9 @@ WARM_UP_SHARE, WARM_UP_SECONDS = 0.2, 300.0  # before growth counts: the lesser 
 BLOCK_SECONDS = 5.0  # what is averaged before a slope is fitted: neighbours in time are no independent witnesses
 FLAT_BYTES_PER_MINUTE = 16 << 10  # a megabyte an hour: as flat as this can be seen
 FLAT_PPM = 1.0  # of the engine's count of frames against the device's
+STEP_SECONDS = 0.004  # from one second to the next: no drift, but sound that the server did not hand over
+MOST_STEP_SAMPLES = 1024  # in all: what cannot be told from a status that was told a moment later
+RATE = 48_000
 SURE = 1.96  # standard errors, 95 %
 
 
@@ -68,11 +71,25 @@ class Figures:
         slope = fitted([s.seconds for s in settled], [s.resident_bytes for s in settled])
         return Slope(60 * slope.value, 60 * slope.error)
 
+    def apart_seconds(self) -> np.ndarray:
+        """How far the engine's count is ahead of the device's, sample by sample; the median of five, against a status
+        that was told late."""
+        apart = self.column("engine_seconds") - self.column("device_seconds")
+        padded = np.pad(apart, 2, mode="edge")
+        return np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+
+    def skipped_samples(self) -> int:
+        """Given by the device, and never handed to the engine by the server, which was late itself."""
+        steps = np.diff(self.apart_seconds())
+        return round(-RATE * float(steps[np.abs(steps) > STEP_SECONDS].sum()))
+
     def drift_ppm(self) -> Slope:
-        """Of the sound that the engine has counted against that which the device has given."""
-        settled = self.settled()
-        apart = [s.engine_seconds - s.device_seconds for s in settled]
-        slope = fitted([s.seconds for s in settled], apart)
+        """Of the sound that the engine has counted against that which the device has given, without the steps."""
+        apart = self.apart_seconds()
+        steps = np.diff(apart)
+        smooth = apart[0] + np.concatenate([[0.0], np.cumsum(np.where(np.abs(steps) > STEP_SECONDS, 0.0, steps))])
+        n = len(self.settled())
+        slope = fitted(list(self.column("seconds")[-n:]), list(smooth[-n:]))
         return Slope(1e6 * slope.value, 1e6 * slope.error)
 
     def device_ppm(self) -> Slope:
@@ -85,11 +102,15 @@ class Figures:
         """Bars that were not met, as sentences."""
         if len(self.samples) < 10:
             return ["it saw too little to say anything"]
-        last = self.samples[-1]
+        last, skipped = self.samples[-1], self.skipped_samples()
         memory_low, _ = self.memory_slope().interval
         drift_low, drift_high = self.drift_ppm().interval
         checks = (
             (last.dropped_frames == 0, f"{last.dropped_frames} samples were lost"),
+            (
+                abs(skipped) <= MOST_STEP_SAMPLES,
+                f"{skipped} samples were not handed over by the server, which had {last.xruns} xruns",
+            ),
             (last.dropped_events == 0, f"{last.dropped_events} events were lost"),
             (last.deadline_misses == 0, f"{last.deadline_misses} of {last.hops} hops were dealt with too late"),
             (not any(s.overload for s in self.samples), "something was given up for want of time"),

@@ -16,7 +16,7 @@ def draw(figures: Figures, path: Path) -> None:
     figure = Figure(figsize=(9, 7), layout="constrained")
     FigureCanvasAgg(figure)
     minutes = figures.column("seconds") / 60
-    apart = 1000 * (figures.column("engine_seconds") - figures.column("device_seconds"))
+    apart = 1000 * figures.apart_seconds()
     rows = (
         ("memory (MiB)", figures.column("resident_bytes") / 2**20),
         ("load (% of a core)", 100 * figures.column("load")),
