@@ -76,19 +76,26 @@ def sources_of(manifest: dict[str, Any]) -> list[dict[str, str]]:
 
 def run_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """What the card says of the training run itself."""
-    knobs = dict(checkpoint["knobs"])
-    knobs["start_from"] = Path(knobs["start_from"]).parent.name  # no one's folders in a card
+    knobs = _without_folders(checkpoint)["knobs"]
     return {
         "command": f"ictus train {checkpoint['kind']} --minutes {knobs['minutes']:g} --seed {knobs['seed']}",
         "knobs": knobs,
         "steps": checkpoint["step"],
         "hours": round(checkpoint["seconds"] / 3600, 3),
         "curve": checkpoint["curve"],
-        "earlier": checkpoint["earlier"],
+        "earlier": _without_folders(checkpoint["earlier"]),
         "machine": f"{platform.machine()}, {knobs['threads']} thread(s)",
         "date": time.strftime("%Y-%m-%d"),
         "commit": commit(),
     }
+
+
+def _without_folders(run: dict[str, Any]) -> dict[str, Any]:
+    """`run` and those before it, each begun with another by its folder's last name: no one's folders in a card."""
+    if not run:
+        return {}
+    knobs = {**run["knobs"], "start_from": Path(run["knobs"]["start_from"]).parent.name}
+    return {**run, "knobs": knobs, "earlier": _without_folders(run.get("earlier", {}))}
 
 
 def commit() -> str:
