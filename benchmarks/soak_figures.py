@@ -8,7 +8,8 @@ import numpy as np
 
 WARM_UP_SHARE, WARM_UP_SECONDS = 0.2, 300.0  # before growth counts: the lesser of the two
 BLOCK_SECONDS = 5.0  # what is averaged before a slope is fitted: neighbours in time are no independent witnesses
-FLAT_BYTES_PER_MINUTE = 16 << 10  # a megabyte an hour: as flat as this can be seen
+FLAT_BYTES_PER_MINUTE = 16 << 10  # a megabyte an hour; in less than WHOLE_SECONDS so little cannot be seen, and
+WHOLE_SECONDS = 600.0  # the bound is as much wider
 FLAT_PPM = 1.0  # of the engine's count of frames against the device's
 STEP_SECONDS = 0.004  # from one second to the next: no drift, but sound that the server did not hand over
 MOST_STEP_SAMPLES = 1024  # in all: what cannot be told from a status that was told a moment later
@@ -103,6 +104,7 @@ class Figures:
         if len(self.samples) < 10:
             return ["it saw too little to say anything"]
         last, skipped = self.samples[-1], self.skipped_samples()
+        flat = FLAT_BYTES_PER_MINUTE * max(1.0, WHOLE_SECONDS / self.seconds)
         memory_low, _ = self.memory_slope().interval
         drift_low, drift_high = self.drift_ppm().interval
         checks = (
@@ -115,7 +117,7 @@ class Figures:
             (last.deadline_misses == 0, f"{last.deadline_misses} of {last.hops} hops were dealt with too late"),
             (not any(s.overload for s in self.samples), "something was given up for want of time"),
             (self.stuck_notes == 0, f"{self.stuck_notes} notes are stuck"),
-            (memory_low < FLAT_BYTES_PER_MINUTE, f"memory grows by at least {memory_low / 1024:.0f} KiB a minute"),
+            (memory_low < flat, f"memory grows by at least {memory_low / 1024:.0f} KiB a minute"),
             (drift_low < FLAT_PPM and drift_high > -FLAT_PPM, f"time drifts by {self.drift_ppm().value:.1f} ppm"),
             (self.exit_code == 0, f"ictus live ended with exit code {self.exit_code}"),
         )
