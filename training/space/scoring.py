@@ -86,7 +86,8 @@ def onset_correlation(places: np.ndarray, onsets: np.ndarray, rate_hz: float) ->
             continue
         n_ticks = len(speed)
         lags = range(round(LAGS_SECONDS * rate_hz) + 1)
-        found.append(max(np.corrcoef(onset[: n_ticks - lag], speed[lag:])[0, 1] for lag in lags))
+        with np.errstate(invalid="ignore"):  # still for as long as both are looked at: no number, which counts 0
+            found.append(max(np.corrcoef(onset[: n_ticks - lag], speed[lag:])[0, 1] for lag in lags))
     return float(np.mean(np.nan_to_num(found)))
 
 
