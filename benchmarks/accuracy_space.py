@@ -115,7 +115,7 @@ def _drawn(results: Results) -> Figure:
     figure = Figure((11, 4.6), 110, facecolor="#fbfaf7", layout="constrained")
     FigureCanvasAgg(figure)
     for axis, (group, scores) in zip(figure.subplots(1, len(results)), results.items(), strict=True):
-        shown = {name: one for name, one in scores.items() if name != "the performer"}
+        shown = {name: one for name, one in scores.items() if name.startswith(("model", "rule", *TRIVIAL))}
         for i, (name, one) in enumerate(shown.items()):
             colour = "#d9480f" if name in TRIVIAL else "#2b8a3e" if name == "rule panner" else "#1f6feb"
             at = one.rmse_metres, one.speed_distance

@@ -109,7 +109,8 @@ def _scatter(axis: Axes, columns: Columns, room: np.ndarray) -> None:
         Line2D([], [], color=_darker(colour), marker="o", linestyle="", label=name or "before")
         for name, colour in colours.items()
     ]
-    axis.legend(handles=handles, fontsize=7, frameon=False, loc="upper left", ncols=2, handletextpad=0.1)
+    axis.legend(handles=handles, fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12),
+                ncols=5, handletextpad=0.1)  # fmt: skip
     axis.set_title("by section", color=INK, fontsize=10, loc="left")
 
 
