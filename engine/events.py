@@ -89,6 +89,16 @@ class Feature(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Genre(Event):
+    """What kind of music the last seconds up to `at_sample` are; comes again and again (engine/genre/listener.py)."""
+
+    label: str  # one of `labels`, or "unknown", or "silence"
+    probability: float  # 0 to 1: of the label; for "unknown", of the likeliest class
+    labels: tuple[str, ...]  # the classes of the model
+    probabilities: tuple[float, ...]  # one each, smoothed; together 1, or all 0 where too little has been heard
+
+
+@dataclass(frozen=True, slots=True)
 class Cue(Event):
     """A named moment sent from outside, for recordings and for stages that follow a score."""
 
