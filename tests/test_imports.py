@@ -25,7 +25,7 @@ ENGINE_DOORS = {  # the one place for each further library
 PROTOCOLS = [{"mido", "rtmidi"}, {"pythonosc"}, {"matplotlib"}]  # a bridge speaks one
 PROTOCOLS += [{"librosa"}, {"pyarrow"}, {"joblib"}, {"distributed"}]  # files are a way out too, for work on many
 PROTOCOLS += [{"soundfile"}, {"scipy"}, {"h5py"}]  # a rendering is a file, made by geometry
-BRIDGES_MAY = {"bridges", "engine", "numpy"}.union(*PROTOCOLS)
+BRIDGES_MAY = {"bridges", "engine", "numpy", "numba"}.union(*PROTOCOLS)
 
 
 def files(room: str) -> list[Path]:
@@ -73,7 +73,7 @@ def test_a_bridge_imports_the_engine_and_one_protocol(path):
     assert modules <= BRIDGES_MAY, f"{name(path)} imports {sorted(modules - BRIDGES_MAY)}"
     only_for_files = {"librosa", "pyarrow", "joblib", "distributed"}  # of the extras: what is live works without
     assert not modules & only_for_files or name(path).startswith("bridges/features_file/"), name(path)
-    assert not modules & {"soundfile", "scipy", "h5py"} or name(path).startswith("bridges/render/"), name(path)
+    assert not modules & {"soundfile", "scipy", "h5py", "numba"} or name(path).startswith("bridges/render/"), name(path)
     spoken = [protocol & modules for protocol in PROTOCOLS if protocol & modules]
     assert len(spoken) <= 1, f"{name(path)} speaks {spoken}"
 

@@ -13,7 +13,8 @@ from bridges.render.binaural import BinauralRenderer
 from bridges.render.distance import Dbap, attenuation
 from bridges.render.hrtf import SHIPPED, Hrtf, HrtfError, read_hrtf
 from bridges.render.layout import LAYOUTS, Layout, LayoutError, Speaker, layout_of, unit_vectors
-from bridges.render.panning import TICK_SECONDS, SpeakerRenderer, glide
+from bridges.render.panning import SpeakerRenderer
+from bridges.render.stream import TICK_SECONDS, Stream
 from bridges.render.tool import main
 from bridges.render.vbap import CORE_METRES, Vbap
 from engine.sources.file import FileSource
@@ -25,6 +26,13 @@ TICK = round(TICK_SECONDS * RATE_HZ)
 DOME = Layout("dome", tuple(Speaker(f"{a} {e}", a, e) for e in (0, 45) for a in (45, -45, 135, -135)))
 TURN_DEGREES = np.linspace(-180.0, 180.0, 721)
 EXACT = 1e-9
+
+
+def rendered(renderer, sound, path):
+    """[frames + tail, channels] of `sound` [sources, frames], whole hops, at `path` [sources, ticks + 1, 3]."""
+    stream = Stream(renderer, RATE_HZ, lambda frame: path[:, frame // TICK])
+    hops = np.split(sound, sound.shape[1] // stream.hop_frames, axis=1)
+    return np.concatenate([*[stream.hop(hop).copy() for hop in hops], stream.rest])
 
 
 def around(metres=3.0, elevation_degrees=0.0):
@@ -75,9 +83,8 @@ def test_azimuth_turns_to_the_left():
 def test_five_one_is_bs775_and_its_lfe_gets_nothing():
     said = {speaker.name: speaker.azimuth_degrees for speaker in LAYOUTS["5.1"].speakers if not speaker.lfe}
     assert said == {"L": 30, "R": -30, "C": 0, "Ls": 110, "Rs": -110}
-    out = np.zeros((TICK, 6))
     renderer = SpeakerRenderer(Vbap(LAYOUTS["5.1"]), LAYOUTS["5.1"].panned, 6, 0.0)
-    renderer.render(np.ones((1, TICK)), np.stack([np.vstack([at(110)] * 2)]), out)
+    out = rendered(renderer, np.ones((1, TICK)), np.stack([np.vstack([at(110)] * 2)]))
     np.testing.assert_allclose(out, np.tile([0, 0, 0, 0, 1, 0], (TICK, 1)), atol=1e-7)
 
 
@@ -107,10 +114,13 @@ def test_distance_by_hand():
 
 
 def test_a_cross_fade_keeps_the_power():
-    ramp = glide(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.5]]), TICK)
-    power = np.sum(ramp**2, axis=1)
+    """From the left to the right, and then away until it is half as loud."""
+    pair = Layout("pair", (Speaker("L", 90), Speaker("R", -90), Speaker("C", 0), Speaker("B", 180)))
+    renderer = SpeakerRenderer(Vbap(pair), pair.panned, 4, 6.0206)
+    path = np.array([[[-1.0, 0, 0], [1.0, 0, 0], [2.0, 0, 0]]])
+    power = np.sum(rendered(renderer, np.ones((1, 2 * TICK)), path) ** 2, axis=1)
     np.testing.assert_allclose(power[:TICK], 1.0, atol=EXACT)
-    np.testing.assert_allclose(power[[TICK, 3 * TICK // 2]], [1.0, 0.625], atol=EXACT)
+    np.testing.assert_allclose(power[[TICK, 3 * TICK // 2]], [1.0, 0.625], atol=1e-5)
 
 
 # --- clicks
@@ -153,9 +163,7 @@ def heard(renderer, kind):
     """Of a sine; without its onset, which is a click of its own."""
     n = round(SECONDS * RATE_HZ)
     sine = np.sin(2 * np.pi * SINE_HZ * np.arange(n) / RATE_HZ)[None]
-    out = np.zeros((n + renderer.tail_frames, renderer.n_channels))
-    renderer.render(sine, path(kind)[None], out)
-    return out[2 * TICK : n]
+    return rendered(renderer, sine, path(kind)[None])[2 * TICK : n]
 
 
 def roughest(sound):
@@ -195,8 +203,7 @@ def test_the_measure_of_clicks_hears_one():
 def test_a_source_that_stands_still_goes_through_its_filter_exactly():
     renderer = BinauralRenderer(head(), RATE_HZ, 0.0)
     sound = np.random.default_rng(1).standard_normal((1, 5 * TICK))
-    out = np.zeros((5 * TICK + renderer.tail_frames, 2))
-    renderer.render(sound, np.repeat(at(45), 6, axis=0)[None], out)
+    out = rendered(renderer, sound, np.repeat(at(45), 6, axis=0)[None])
     for ear, response in enumerate(renderer.responses(at(45))[0]):
         np.testing.assert_allclose(out[:, ear], np.convolve(sound[0], response), atol=EXACT)
 
@@ -296,8 +303,8 @@ def test_the_length_of_a_block_changes_nothing(session, monkeypatch, way_out):
     take = session.takes[0]
     renderer = BinauralRenderer(head(), RATE, 3.0) if way_out == "binaural" else renderers()[way_out]
     made = []
-    for n_ticks in (3, 25, 400):
-        monkeypatch.setattr(tool, "BLOCK_TICKS", n_ticks)
+    for n_hops in (3, 100, 1600):
+        monkeypatch.setattr(tool, "BLOCK_HOPS", n_hops)
         source = FileSource(take.audio, mix="channels")
         source.open()
         made.append(np.vstack(list(tool.rendered(source, take, take.paths(), renderer))))

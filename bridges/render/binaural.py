@@ -1,6 +1,6 @@
 """Sources for headphones: each is heard through the responses of a head to where it is.
 
-Overlap-add: the sound is cut into windows that add up to 1, one around every tick, and each goes through the filters
+Overlap-add: the sound is weighed by windows that add up to 1, one around every tick, and each goes through the filters
 of where its source is then. So filters cross-fade over a tick when a source moves, and one that stands still gets
 exactly its filter. Between measured directions the responses of the three around it are mixed.
 """
@@ -12,6 +12,7 @@ from scipy.signal import resample_poly
 
 from bridges.render.distance import attenuation
 from bridges.render.hrtf import Hrtf, resampling_ratio
+from bridges.render.stream import hop_frames_at
 from bridges.render.vbap import triangles
 
 
@@ -27,21 +28,19 @@ class BinauralRenderer:
         self._bases = np.linalg.pinv(hrtf.ways[self._faces])
         self._rolloff_db = rolloff_db
         self.tail_frames = self._responses.shape[2] - 1
+        self._n_fft = 1 << (hop_frames_at(sample_rate) + self.tail_frames - 1).bit_length()
 
-    def render(self, sound: np.ndarray, positions: np.ndarray, out: np.ndarray) -> None:
-        """As SpeakerRenderer's, with `tail_frames` more of `out` for what still sounds after `sound`."""
-        n_ticks = positions.shape[1] - 1
-        tick_frames = sound.shape[1] // n_ticks
-        rising = np.sin(0.5 * np.pi * np.arange(tick_frames) / tick_frames) ** 2
-        n_fft = 1 << (tick_frames + self.tail_frames).bit_length()
-        for heard, path in zip(sound, positions, strict=True):
-            filters = self.responses(path) * attenuation(path, self._rolloff_db)[:, None, None]
-            spectra = np.fft.rfft(filters, n_fft)  # [ticks + 1, 2, bins]
-            ticks = heard.reshape(n_ticks, tick_frames)
-            fading, growing = np.fft.rfft(ticks * (1.0 - rising), n_fft), np.fft.rfft(ticks * rising, n_fft)
-            wet = np.fft.irfft(fading[:, None] * spectra[:-1] + growing[:, None] * spectra[1:], n_fft)
-            for tick, both in enumerate(wet[:, :, : tick_frames + self.tail_frames]):
-                out[tick * tick_frames : tick * tick_frames + both.shape[1]] += both.T
+    def aim(self, positions: np.ndarray) -> np.ndarray:
+        """Spectra of filters, [sources, 2, bins]."""
+        return np.fft.rfft(self.responses(positions), self._n_fft) * attenuation(positions, self._rolloff_db)[
+            :, None, None
+        ]
+
+    def add(self, sound: np.ndarray, before: np.ndarray, after: np.ndarray, shares: np.ndarray, out: np.ndarray) -> None:
+        rising = np.sin(0.5 * np.pi * shares) ** 2
+        fading, growing = (np.fft.rfft(sound * window, self._n_fft) for window in (1.0 - rising, rising))
+        wet = np.fft.irfft(np.sum(fading[:, None] * before + growing[:, None] * after, axis=0), self._n_fft)
+        out += wet[:, : len(out)].T
 
     def responses(self, positions: np.ndarray) -> np.ndarray:
         """[n, 2, taps] for `positions` [n, 3] in metres; straight ahead where the listener is."""
