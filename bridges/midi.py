@@ -16,11 +16,12 @@ from mido import Message
 
 from bridges.channels import DRUM_CHANNEL, assign_channels, check_channels, check_strike_key, key_of_strike
 from bridges.keepsake import Keepsake
+from bridges.midi_genre import genre_numbers
 from bridges.midi_port import MidiPort, port_names
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.bridge import BridgeError, SessionInfo
-from engine.events import AllNotesOff, Event, NoteOff, NoteOn, Pedal, Strike
+from engine.events import AllNotesOff, Event, Genre, NoteOff, NoteOn, Pedal, Strike
 
 STRIKE_SECONDS = 0.06  # how long a strike's note is held: long enough for every drum machine
 POLL_SECONDS = 0.25  # between two looks whether the port is there
@@ -37,6 +38,8 @@ class MidiBridge:
     strikes: None, or the key on channel 10 that every strike plays at once, such as 37 (side stick). A strike whose
         drum is known plays that drum's General MIDI key, whatever this says.
     pedal: send the sustain pedal too, as controller 64. Notes end when they have ended, with or without it.
+    genre: None, or how a change of genre is told on its source's channel: options of GenreNumbers, such as
+        {"program": true} or {"cc": 20}.
     """
 
     ports = staticmethod(port_names)
@@ -52,6 +55,7 @@ class MidiBridge:
         pitch_range: Sequence[int] = (0, 127),
         strikes: int | None = None,
         pedal: bool = False,
+        genre: Mapping[str, int | bool] | None = None,
     ) -> None:
         self.channels = dict(channels or {})
         check_channels(self.channels)
@@ -62,10 +66,12 @@ class MidiBridge:
         self.lowest, self.highest = pitch_range
         self.strike_key = strikes
         self.sends_pedal = pedal
+        self._genres = None if genre is None else genre_numbers(genre)
         self._plays_drums = strikes is not None
         self._port = MidiPort(port)
         self._channel_of: dict[str, int] = {}
         self._table = NoteTable()
+        self._genre_told: dict[str, int] = {}  # source -> number
         self._pedals_down: set[str] = set()  # sources
         self._owed: dict[Place, None] = {}  # note-offs that are still to be sent, in order
         self._strike_ends: deque[tuple[float, Owner]] = deque()  # (monotonic seconds, whose)
@@ -97,6 +103,8 @@ class MidiBridge:
                 self._strike_ends.append((time.monotonic() + STRIKE_SECONDS, owner))
             case Pedal() if self.sends_pedal:
                 self._press(event.source, event.is_down)
+            case Genre() if self._genres is not None:
+                self._tell_genre(event)
             case AllNotesOff():
                 self._pedals_down.discard(event.source)
                 self._silence(self._table.end_source(event.source))
@@ -137,6 +145,16 @@ class MidiBridge:
         is_down = any(self._channel_of[source] == channel for source in self._pedals_down)
         self._put(_message("control_change", channel, control=_SUSTAIN, value=127 * is_down))
 
+    def _tell_genre(self, event: Genre) -> None:
+        """Where it is another than the instrument knows of."""
+        number = self._genres.number_of(event)
+        if number is None or number == self._genre_told.get(event.source):
+            return
+        if not self._port.is_open:
+            raise BridgeError(self._port.gone_message)
+        self._put(self._genres.message(self._channel_of[event.source], number))
+        self._genre_told[event.source] = number
+
     def _silence(self, places: Iterable[Place]) -> None:
         self._owe(places)
         for place in tuple(self._owed):
@@ -172,6 +190,7 @@ class MidiBridge:
         was_open = self._port.is_open
         self._port.lose()
         self._pedals_down.clear()
+        self._genre_told.clear()
         self._table.end_all()
         if not self._take_up() and was_open:
             raise BridgeError(self._port.gone_message)

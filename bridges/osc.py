@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from string import Formatter
 from typing import Any
 
@@ -21,8 +22,8 @@ from bridges.osc_packet import encode
 from bridges.osc_table import (
     ADDRESS,
     KINDS,
-    ROUTE_OF,
     ROUTES,
+    ROUTES_OF,
     SEND_PORT,
     SESSION,
     Route,
@@ -126,19 +127,17 @@ class OscBridge:
             raise
 
     def send(self, event: Event) -> None:
-        route = ROUTE_OF.get(type(event))
-        if route is None:  # another package's event, not in the table
-            return
-        for line in self._lines:
-            if route.kind in line.target.events and self._is_due(line, event):
-                self._send(line, route, event)
+        for route in ROUTES_OF.get(type(event), ()):  # none: another package's event
+            for line in self._lines:
+                if route.kind in line.target.events and self._is_due(line, event):
+                    self._send(line, route, event)
 
     def tick(self) -> None:
         now = time.monotonic()
         for line in self._lines:
             for event in tuple(line.waiting.values()):
                 if self._is_due(line, event):
-                    self._send(line, ROUTE_OF[type(event)], event)
+                    self._send(line, ROUTES_OF[type(event)][0], event)
         if now >= self._next_status_seconds:
             self._next_status_seconds = now + self._status_seconds
             self._send_status(len(self._status))
@@ -190,9 +189,9 @@ class OscBridge:
 
 
 def build(address: str, route: Route, source: str, values: Sequence[str | int | float]) -> OscMessage:
-    """The message for `values`, one for each of the route's arguments."""
+    """The message for `values`, one for each of the route's arguments, or more for the last."""
     builder = OscMessageBuilder(_filled(address, route.kind, source))
-    for argument, value in zip(route.arguments, values, strict=True):
+    for argument, value in zip_longest(route.arguments, values, fillvalue=route.arguments[-1]):  # it may be many
         if argument.name != "source" or "{source}" not in address:
             builder.add_arg(value, argument.tag)
     return builder.build()
@@ -201,7 +200,7 @@ def build(address: str, route: Route, source: str, values: Sequence[str | int | 
 def _feature(address: str, event: Feature) -> bytes:
     """Up to 128 numbers a hundred times a second: packed in one go, which python-osc would take 0.3 ms for."""
     strings = () if "{source}" in address else (source_name(event),)
-    return encode(_filled(address, ROUTE_OF[Feature].place(event), source_name(event)), strings, event.values)
+    return encode(_filled(address, ROUTES_OF[Feature][0].place(event), source_name(event)), strings, event.values)
 
 
 def _filled(address: str, place: str, source: str) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from bridges.osc_table import ADDRESS, KINDS, ROUTE_OF, check_kinds, late_seconds
+from bridges.osc_table import ADDRESS, KINDS, ROUTES_OF, Route, check_kinds, late_seconds
 from engine.bridge import SessionInfo
 from engine.events import Event
 
-DEFAULT_KINDS = tuple(kind for kind in KINDS if kind not in ("level", "feature", "status"))
+DEFAULT_KINDS = tuple(kind for kind in KINDS if kind not in ("level", "feature", "genre/probabilities", "status"))
 
 
 class OscLogBridge:
@@ -35,9 +35,11 @@ class OscLogBridge:
         self._file = self.path.open("w", encoding="utf-8", newline="\n", buffering=1)
 
     def send(self, event: Event) -> None:
-        route = ROUTE_OF.get(type(event))
-        if route is None or route.kind not in self.events:
-            return
+        for route in ROUTES_OF.get(type(event), ()):
+            if route.kind in self.events:
+                self._write(route, event)
+
+    def _write(self, route: Route, event: Event) -> None:
         values = route.values(event, late_seconds(event, self._session) * 1000)
         seconds = event.reported_sample / self._session.sample_rate
         tags = "".join(argument.tag for argument in route.arguments)

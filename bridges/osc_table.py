@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from bridges import dialects
 from engine.bridge import SessionInfo
 from engine.commands import Command, Mute, NameCue, Panic, Quit, SetOption, Start, Stop
-from engine.events import AllNotesOff, Cue, Event, Fault, Feature, Level, NoteOff, NoteOn, Pedal, Strike
+from engine.events import AllNotesOff, Cue, Event, Fault, Feature, Genre, Level, NoteOff, NoteOn, Pedal, Strike
 from engine.features.catalogue import FEATURES
+from engine.genre.card import SILENCE, UNKNOWN
 from engine.space.controls import CONTROLS, Control
 from engine.space.controls import Argument as SpaceArgument
 
@@ -139,6 +140,22 @@ ROUTES = (
         (_SOURCE, Argument("values", "f", "of NAME, as the table below says", is_many=True)),
         is_named=True,
     ),
+    Route(
+        "genre",
+        (Genre,),
+        "what kind of music the last seconds are, once or twice a second",
+        (
+            _SOURCE,
+            Argument("label", "s", f"a class of the model, `{UNKNOWN}` or `{SILENCE}`"),
+            Argument("probability", "f", "0 to 1: of the label; when unknown, of the likeliest class"),
+        ),
+    ),
+    Route(
+        "genre/probabilities",
+        (Genre,),
+        "the same moment, class by class; all 0 where too little has been heard",
+        (_SOURCE, Argument("probabilities", "f", "0 to 1, in the order of the model's card", is_many=True)),
+    ),
     Route("cue", (Cue,), "a named moment", (_SOURCE, Argument("name", "s", "its name"), _LATE, _AT)),
     Route(
         "fault",
@@ -157,7 +174,9 @@ ROUTES = (
     ),
 )
 KINDS = tuple(route.kind for route in ROUTES)
-ROUTE_OF = {event: route for route in ROUTES for event in route.events}
+ROUTES_OF = {
+    event: tuple(route for route in ROUTES if event in route.events) for route in ROUTES for event in route.events
+}
 
 _WHOSE = Argument("source", "s", f"name of the source; `{ALL_SOURCES}`: all of them")
 _STAGE = Argument("stage", "s", "such as `strike` or `notes`")

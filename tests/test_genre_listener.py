@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.genre.card import SILENCE, UNKNOWN, GenreCard
-from engine.genre.ear import FRAME_SAMPLES, HOP_SAMPLES, N_VECTOR, listen
+from engine.genre.ear import FRAME_SAMPLES, HOP_SAMPLES, listen
 from engine.genre.listener import LED_ANSWERS, GenreListener
 from engine.genre.model import GenreModel
 from engine.models.card import ModelError
@@ -201,9 +201,3 @@ def test_a_model_that_answers_no_numbers_says_so_each_time_and_listening_goes_on
     with pytest.raises(ModelError, match="not numbers"):
         opinions(listener, tone(7000, 6.0))
     assert opinions(listener, tone(200, 12.0))[-1][1].label == "dark"
-    assert (
-        poisoned.answer(
-            np.zeros((WINDOW_FRAMES, 128), np.float32), np.zeros((WINDOW_FRAMES, N_VECTOR), np.float32)
-        ).sum()
-        > 0
-    )

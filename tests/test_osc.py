@@ -23,7 +23,20 @@ from bridges.osc_packet import decode
 from bridges.osc_table import COMMANDS, KINDS, ROUTES
 from engine.bridge import BridgeError, SessionInfo
 from engine.clock import SampleClock
-from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Feature, Level, NoteOff, NoteOn, Pedal, Strike
+from engine.events import (
+    CONFIRMED,
+    TENTATIVE,
+    AllNotesOff,
+    Cue,
+    Fault,
+    Feature,
+    Genre,
+    Level,
+    NoteOff,
+    NoteOn,
+    Pedal,
+    Strike,
+)
 
 RATE = 48_000
 STATUS = {"load": 0.25, "xruns": 3.0}
@@ -35,6 +48,7 @@ ONE_OF_EACH = {
     "pedal": Pedal("guitar", 480, 960, True),
     "level": Level("guitar", 0, 0, -20.5, -10),
     "feature": Feature("guitar", 0, 0, "centroid", (440.5,)),
+    "genre": Genre("guitar", 480, 960, "rock", 0.75, ("folk", "rock"), (0.25, 0.75)),
     "cue": Cue("", 2**31 + 5, 2**31 + 485, "chorus"),  # 12 hours in: more than an int32 holds
     "fault": Fault("", 0, 0, "stage notes", "it broke"),
 }
@@ -99,6 +113,8 @@ def test_every_event_arrives_as_the_table_says(ear, opened):
         ("/ictus/pedal", "guitar", 1, 10.0, 480),
         ("/ictus/level", "guitar", -20.5, -10.0),
         ("/ictus/feature/centroid", "guitar", 440.5),
+        ("/ictus/genre", "guitar", "rock", 0.75),
+        ("/ictus/genre/probabilities", "guitar", 0.25, 0.75),
         ("/ictus/cue", "session", "chorus", 10.0, 5),
         ("/ictus/fault", "session", "stage notes", "it broke"),
         ("/ictus/note", "guitar", 64, 0, 0.0, 100.0, 3, 0, 4800),
@@ -114,15 +130,16 @@ def test_the_type_tags_are_those_of_the_table_and_no_others(ear, opened):
         bridge.send(event)
     bridge.tick()
     datagrams = ear.datagrams()
-    routes = [*map(osc_table.ROUTE_OF.get, map(type, sent)), *[ROUTES[-1]] * len(STATUS)]
+    routes = [route for event in sent for route in osc_table.ROUTES_OF[type(event)]] + [ROUTES[-1]] * len(STATUS)
     assert len(datagrams) == len(routes)
     for datagram, route in zip(datagrams, routes, strict=True):
         tags = "".join(argument.tag for argument in route.arguments)
+        tags += tags[-1] * (route.kind == "genre/probabilities")  # of two classes
         assert f",{tags}\0".encode() in datagram
 
 
 def test_every_kind_of_the_table_is_sent_somewhere():
-    assert {*ONE_OF_EACH, "status"} == set(KINDS)
+    assert {*ONE_OF_EACH, "genre/probabilities", "status"} == set(KINDS)
 
 
 sources, samples = st.sampled_from(["guitar", "bass", "ünï"]), st.integers(0, 2**40)
@@ -305,7 +322,8 @@ def test_the_log_holds_what_would_have_been_sent(ear, opened, tmp_path):
         bridge.send(event)
     lines = log.path.read_text(encoding="utf-8").splitlines()  # before it is closed
     log.close()
-    sent = [message for message in ear.messages() if message[0] not in ("/ictus/level", "/ictus/feature/centroid")]
+    left_out = ("/ictus/level", "/ictus/feature/centroid", "/ictus/genre/probabilities")  # unless asked for
+    sent = [message for message in ear.messages() if message[0] not in left_out]
     logged = []
     for line in lines:
         _, address, tags, *texts = line.split(" ", 3)

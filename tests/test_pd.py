@@ -18,7 +18,20 @@ from bridges.osc_packet import decode
 from bridges.osc_table import COMMANDS, KINDS, RECEIVE_PORT, ROUTES, SEND_PORT
 from engine.bridge import SessionInfo
 from engine.commands import Mute, NameCue, Panic, SetOption, Start, Stop
-from engine.events import CONFIRMED, TENTATIVE, AllNotesOff, Cue, Fault, Feature, Level, NoteOff, NoteOn, Pedal, Strike
+from engine.events import (
+    CONFIRMED,
+    TENTATIVE,
+    AllNotesOff,
+    Cue,
+    Fault,
+    Feature,
+    Genre,
+    Level,
+    NoteOff,
+    NoteOn,
+    Pedal,
+    Strike,
+)
 from engine.features.catalogue import FEATURES
 from engine.session import Session
 from tests.support.pd import DEADLINE_SECONDS, PureData, free_port
@@ -58,6 +71,7 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
         AllNotesOff("bass", 0, 0, "panic"),
         Fault("", 0, 0, "stage notes", "it broke"),
         Pedal("bass", 0, 480, True),
+        Genre("bass", 0, 480, "rock", 0.75, ("folk", "rock"), (0.25, 0.75)),
     ):
         bridge.send(event)
     bridge.tick()
@@ -81,6 +95,8 @@ def test_pd_shows_every_kind_of_event_and_each_source_in_a_row_of_its_own(pd):
         "ictus-row-2: off",
         "ictus: fault session stage\\ notes it\\ broke",
         "ictus: pedal bass 1 10 0",
+        "ictus genre: bass rock 0.75",
+        "ictus genre: probabilities bass 0.25 0.75",
         "ictus status: load 0.25",
         "ictus status: late_p50_ms 4.5",
         "ictus status: xruns 2",
@@ -203,7 +219,15 @@ def test_what_the_max_patch_takes_apart_has_the_tables_arguments(max_patch):
     """Each `unpack` behind an address or a kind takes the arguments that follow, by type."""
     types = {"s": "s", "i": "0", "f": "0."}
     taken = {tuple(words) for words in texts(max_patch, "unpack")}
-    after = {"note": 1, "level": 1, "strike": 2, "cue": 0, "fault": 0, "pedal": 0}  # arguments routed by before
+    after = {
+        "note": 1,
+        "level": 1,
+        "strike": 2,
+        "cue": 0,
+        "fault": 0,
+        "pedal": 0,
+        "genre": 0,
+    }  # arguments routed by before
     for route in ROUTES:
         if route.kind in after:
             arguments = tuple(types[argument.tag] for argument in route.arguments[after[route.kind] :])

@@ -23,6 +23,8 @@ class SourceView:
     pedal_is_down: bool = False
     struck_seconds: float = float("-inf")  # monotonic time of the last strike
     last_strike_id: int = 0
+    genre: str = ""  # "": no stage tells it
+    genre_probability: float = 0.0
     n_notes: int = 0
     n_strikes: int = 0
     lowest: int = 128  # pitches heard
@@ -48,6 +50,7 @@ class Scene:
             "/ictus/strike": self._strike,
             "/ictus/pedal": self._pedal,
             "/ictus/level": self._level,
+            "/ictus/genre": self._genre,
             "/ictus/cue": self._cue,
             "/ictus/fault": self._fault,
             "/ictus/status": self._status,
@@ -55,7 +58,7 @@ class Scene:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What it listens to, as an OSC target names it: everything but features, which are for drawing."""
+        """What it listens to, as an OSC target names it: all but what is for drawing."""
         return tuple(address.removeprefix("/ictus/") for address in self._hearers)
 
     def hear(self, address: str, arguments: list) -> None:
@@ -131,6 +134,14 @@ class Scene:
     def _level(self, source: str, rms_db: float, peak_db: float) -> None:
         if source in self.sources:
             self.sources[source].rms_db, self.sources[source].peak_db = rms_db, peak_db
+
+    def _genre(self, source: str, label: str, probability: float) -> None:
+        view = self.sources.get(source)
+        if view is None:
+            return
+        if label != view.genre:
+            self._say(source, f"genre {label}")
+        view.genre, view.genre_probability = label, probability
 
     def _cue(self, source: str, name: str, late_ms: float, at_sample: int) -> None:
         self._say(source, f"cue {name}")

@@ -63,7 +63,9 @@ class Lines:
 
 def picture(scene: Scene, now_seconds: float) -> RenderableType:
     table = Table(box=None, padding=(0, 1), expand=False)
-    for title in ("source", "level", "dB", "strike", "sounding", "notes", "strikes"):
+    titles = ["source", "level", "dB", "strike", "sounding", "notes", "strikes"]
+    with_genre = any(view.genre for view in scene.sources.values())
+    for title in titles + ["genre"] * with_genre:
         table.add_column(title, justify="right" if title in ("dB", "notes", "strikes") else "left", header_style="dim")
     for name, view in scene.sources.items():
         lit = now_seconds - view.struck_seconds < FLASH_SECONDS
@@ -75,6 +77,7 @@ def picture(scene: Scene, now_seconds: float) -> RenderableType:
             Text(_sounding(view).ljust(24), "bold cyan"),
             str(view.n_notes),
             str(view.n_strikes),
+            *[_genre(view)] * with_genre,
         )
     recent = Text("\n".join(list(scene.recent)[-RECENT_LINES:]), "dim")
     return Group(table, Text(numbers(scene)), Text(ledger(scene)), recent, Text("Ctrl-C ends", "dim"))
@@ -100,6 +103,11 @@ def numbers(scene: Scene) -> str:
 
 def _sounding(view: SourceView) -> str:
     return " ".join([*map(pitch_name, sorted(view.sounding.values())), *["(pedal)"] * view.pedal_is_down])
+
+
+def _genre(view: SourceView) -> Text:
+    sure = f" {100 * view.genre_probability:.0f} %" if view.genre_probability else ""
+    return Text(view.genre + sure, "magenta")
 
 
 def _meter(view: SourceView) -> Text:
