@@ -6,7 +6,10 @@ import soundfile
 
 from engine.space.tables import Section, Tempo
 from engine.space.trajectory import at_times, paths_of
-from training.space.performers import MANNERS, PERFORMERS, STEADY, Performer, perform
+from training.space import sealed
+from training.space.corpus import KNOWN, N_GUESTS, SONGS_EACH, parts_of
+from training.space.draws import FOREIGN, PACES_BARS, RANGES, draw_performer, draw_performers
+from training.space.performers import MANNERS, STEADY, Performer, perform
 from training.space.songs import SONG_RATE, Song, click
 
 SECONDS = 16
@@ -32,7 +35,7 @@ def paths(performer, song, seed=0):
 
 
 def of(manner, **traits):
-    return Performer("T", manner, keeps_rhythm_still=False, drift=0.0, **traits)
+    return Performer("T", manner, rhythm_share=1.0, drift=0.0, **traits)
 
 
 def moves(places, begin, end):
@@ -42,7 +45,7 @@ def moves(places, begin, end):
 
 
 def test_all_of_them_stay_in_the_room_and_report_in_order(song):
-    for performer in PERFORMERS:
+    for performer in [*KNOWN, draw_performer("F", np.random.default_rng(0), FOREIGN)]:
         rows = perform(performer, song, np.random.default_rng(1))
         assert {row[1] for row in rows} == set(NAMES)
         assert np.abs([row[2:4] for row in rows]).max() <= 5.0, performer.name
@@ -53,7 +56,7 @@ def test_all_of_them_stay_in_the_room_and_report_in_order(song):
 
 
 def test_the_same_chance_gives_the_same_and_another_another(song):
-    one, same, other = (perform(PERFORMERS[0], song, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, same, other = (perform(KNOWN[0], song, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert one == same != other
 
 
@@ -97,15 +100,44 @@ def test_a_crowd_gathers_when_few_play_and_walkers_keep_apart(song):
 
 def test_some_keep_the_rhythm_near_home(song):
     still, free = (
-        paths(Performer("T", "jump", pace_bars=1, keeps_rhythm_still=keeps, drift=0.0), song)["bass"]
-        for keeps in (True, False)
+        paths(Performer("T", "jump", pace_bars=1, rhythm_share=share, drift=0.0), song)["bass"] for share in (0.15, 1.0)
     )
     assert np.ptp(still, axis=0).max() < 0.4 * np.ptp(free, axis=0).max()
     assert "bass" in STEADY
 
 
-def test_styles_are_stated_and_some_are_kept_for_tests():
-    assert {one.manner for one in PERFORMERS} == set(MANNERS)
-    assert all(len(one.style) > 40 for one in PERFORMERS) and len({one.name for one in PERFORMERS}) == len(PERFORMERS)
-    learnt = {one.manner for one in PERFORMERS if not one.held_out}
-    assert {one.manner for one in PERFORMERS if one.held_out} - learnt, "one manner must be new in tests"
+def test_a_second_manner_is_a_share_of_what_is_done(song):
+    plain, mixed, second = (
+        paths(Performer("T", manner, pace_bars=1, drift=0.0, second=other, second_share=0.4), song)["guitar"]
+        for manner, other in (("jump", ""), ("jump", "soloist"), ("soloist", ""))
+    )
+    np.testing.assert_allclose(mixed.mean(axis=0), (0.6 * plain + 0.4 * second).mean(axis=0), atol=0.15)
+    assert np.abs(plain - second).mean() > 0.5
+
+
+def test_performers_are_drawn_from_what_is_stated():
+    drawn = draw_performers([f"p{i}" for i in range(50)], np.random.default_rng(4))
+    for trait, (low, high) in RANGES.items():
+        values = np.array([getattr(one, trait) for one in drawn])
+        assert low <= values.min() and values.max() <= high and np.ptp(values) > 0.8 * (high - low), trait
+    assert {one.pace_bars for one in drawn} == set(PACES_BARS)
+    assert {one.manner for one in drawn} == {one.second for one in drawn} == set(MANNERS) - {FOREIGN}
+    assert all(sum(one.follows) == pytest.approx(1.0) and len(one.style) > 40 for one in drawn)
+
+
+def test_guests_of_one_split_are_met_in_no_other():
+    splits = {"train": [f"t{i}" for i in range(20)], "valid": ["v0", "v1", "v2"]}
+    parts = parts_of(splits, 1)
+    guests = [(one, titles) for one, titles in parts if one not in KNOWN]
+    assert len(guests) == sum(N_GUESTS.values()) and len({one.name for one, _ in parts}) == len(parts)
+    for one, titles in guests:
+        split = "train" if "train" in one.name else "valid"
+        assert len(titles) == SONGS_EACH["guest"][split] and set(titles) <= set(splits[split])
+
+
+def test_the_sealed_set_has_strangers_and_a_manner_that_none_learns_from():
+    parts = sealed.parts_of([f"s{i}" for i in range(11)], np.random.default_rng(sealed.SEED))
+    others = [one for one, _ in parts if one not in KNOWN]
+    assert len(others) == sealed.N_STRANGERS + sealed.N_FOREIGNERS == sum(one.manner == FOREIGN for one in others) + 15
+    trained = {one.manner for one, _ in parts_of({"train": list("abcdefghijkl"), "valid": list("xyz")}, 1)}
+    assert FOREIGN not in trained and not {one.style for one in others} & {one.style for one in KNOWN}

@@ -35,7 +35,7 @@ class Desk:
         self._gestures = Gestures(seed)
         self._gestures.prepare(names, rate_hz, radius_metres)
         n = len(names)
-        self.frozen, self._placed, self._fading_out = (np.zeros(n, np.bool_) for _ in range(3))
+        self.frozen, self.placed, self._fading_out = (np.zeros(n, np.bool_) for _ in range(3))
         self._places, self._gestured = np.zeros((n, 3)), np.zeros((n, 3))
         self._intensity, self._mix, self._mix_goal = (np.zeros((n, 1)) for _ in range(3))
         self._acts: dict[str, Callable[..., None]] = {
@@ -50,7 +50,7 @@ class Desk:
         """Every control as it was at the start."""
         self._gestures.reset()
         self._gestures.anchors[:] = self._homes
-        self.frozen[:] = self._placed[:] = self._fading_out[:] = False
+        self.frozen[:] = self.placed[:] = self._fading_out[:] = False
         self._intensity[:] = 1.0
         self._mix[:] = self._mix_goal[:] = 0.0
         self._mirror, self._degrees = _MIRRORS["off"], 0.0
@@ -88,7 +88,7 @@ class Desk:
         anchors = self._gestures.anchors
         out[:] = anchors + self._intensity * (proposed + self._mix * (self._gestured - proposed) - anchors)
         out[:, :2] = out[:, :2] @ self._picture
-        np.copyto(out, self._places, where=self._placed[:, None])
+        np.copyto(out, self._places, where=self.placed[:, None])
 
     def _sources(self, name: str) -> range | tuple[int]:
         if name == "":
@@ -99,10 +99,10 @@ class Desk:
 
     def _place(self, source: int, *where: float) -> None:
         self._places[source] = (*where, 0.0)[:3]
-        self._placed[source] = True
+        self.placed[source] = True
 
     def _release(self, source: int) -> None:
-        self._placed[source] = False
+        self.placed[source] = False
 
     def _go_home(self, source: int) -> None:
         self._place(source, *self._homes[source])

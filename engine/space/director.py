@@ -109,7 +109,7 @@ class Director:
         n = len(taken)
         self._heard = Heard(
             0.0, np.zeros((n, len(EAR_COLUMNS)), np.float32), np.zeros(len(BAND_COLUMNS), np.float32),
-            self._mover.positions, names=taken,
+            self._mover.positions, names=taken, by_hand=self._desk.placed,
         )  # fmt: skip
         self._proposed, self._asked = homes.copy(), homes.copy()
         self._homes = homes

@@ -1,10 +1,11 @@
 """A trained model as a proposer: one small net for every source, its memory in our hands, what it draws from a seed.
 
 NAME.onnx answers for any number of sources at once: `ears` [n, 4], `band` [6], `section` [N_SECTION], `identity`
-[n, roles + home (2) + styles], `previous` [n, 4] (place and speed) and the state `h`, `c` [layers, n, hidden] in;
-`answer` [n, ...], `h_out`, `c_out` out. Within, places are in radii of the room, speeds in radii a second. What an
-answer means is its card's `head` (heads.py). The net steps at its own rate, on ticks that are a multiple of it; between
-two steps every source goes on at the speed it was given.
+[n, roles + home (2) + styles], `previous` [n, 5] (place, speed, 1 where an artist moves it by hand) and the state `h`,
+`c` [layers, n, hidden] in; `answer` [n, ...], `h_out`, `c_out` out. Within, places are in radii of the room, speeds in
+radii a second. What an answer means is its card's `head` (heads.py). The net steps at its own rate, on ticks that are a
+multiple of it; between two steps every source goes on at the speed it was given. While an artist has hold of a source
+the net looks on, and when it is let go, it goes on in the style that was shown.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ KIND = "space"
 ONSET = EAR_COLUMNS.index("onset")
 APART = 0.35  # radii: a source that is farther than this from where the model thinks it is has been moved by others
 WALL = 1.0  # radii
+PREVIOUS_COLUMNS = ("x", "y", "x speed", "y speed", "by hand")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class SpaceNet:
             "band": (len(BAND_COLUMNS),),
             "section": (N_SECTION,),
             "identity": (n_sources, identity_width(card.styles)),
-            "previous": (n_sources, 4),
+            "previous": (n_sources, self._n_previous()),
             "h": (card.layers, n_sources, card.hidden),
             "c": (card.layers, n_sources, card.hidden),
         }
@@ -104,6 +106,11 @@ class SpaceNet:
         self.answer[:], self.inputs["h"], self.inputs["c"] = self._session.run(
             ("answer", "h_out", "c_out"), self.inputs
         )
+
+    def _n_previous(self) -> int:
+        """Models of before artists could show a style do without the last of PREVIOUS_COLUMNS."""
+        shapes = {one.name: one.shape for one in self._session.get_inputs()}
+        return len(PREVIOUS_COLUMNS[: shapes.get("previous", (0, 0))[1]])
 
     def reset(self) -> None:
         for name in ("h", "c", "previous"):
@@ -133,6 +140,7 @@ class SpaceModel:
         self._net = SpaceNet(self._path, self.card, len(names))
         self._form = Form()
         self._at = np.zeros((len(names), 2))
+        self._at_step = np.zeros((len(names), 2))  # where they were at the last step
         self._speed = np.zeros((len(names), 2))
         self._most_onset = np.zeros(len(names), np.float32)
         identity = self._net.inputs["identity"]
@@ -153,29 +161,34 @@ class SpaceModel:
     def propose(self, heard: Heard, out: np.ndarray) -> None:
         """As the contract says; height stays as it is."""
         places = heard.positions[:, :2] / self._radius
+        by_hand = np.zeros(len(places), np.bool_) if heard.by_hand is None else heard.by_hand
         if not self._tick:
-            self._at[:] = places
+            self._at[:] = self._at_step[:] = places
             self._net.inputs["identity"][:, len(ROLES) : len(ROLES) + 2] = places
         np.maximum(self._most_onset, heard.ears[:, ONSET], out=self._most_onset)
+        self._at[by_hand] = places[by_hand]
         moved_by_others = np.abs(places - self._at).max(axis=1) > APART
         self._at[moved_by_others] += 0.2 * (places - self._at)[moved_by_others]
         self._tick += 1
         if self._tick % self._ticks_a_step == 0:  # the last of them: what an ear of the net's own rate would hear
-            self._step(heard)
+            self._step(heard, by_hand)
         self._at += self._speed * self._tick_seconds
         np.clip(self._at, -WALL, WALL, out=self._at)
         out[:, :2] = self._at * self._radius
         out[:, 2] = heard.positions[:, 2]
 
-    def _step(self, heard: Heard) -> None:
+    def _step(self, heard: Heard, by_hand: np.ndarray) -> None:
         inputs = self._net.inputs
         inputs["ears"][:] = heard.ears
         inputs["ears"][:, ONSET] = self._most_onset
         self._most_onset[:] = 0.0
         inputs["band"][:] = heard.band
         self._form.tick(heard.section, heard.seconds, heard.band, inputs["section"])
+        self._speed[by_hand] = (self._at - self._at_step)[by_hand] * self.card.rate_hz
+        self._at_step[:] = self._at
         inputs["previous"][:, :2] = self._at
-        inputs["previous"][:, 2:] = self._speed
+        inputs["previous"][:, 2:4] = self._speed
+        inputs["previous"][:, 4:] = by_hand[:, None]
         self._net.step()
         speed = self._head.draw(self._net.answer, self._rng, self.temperature) * SPEED_SCALE
         if self._head.is_place:

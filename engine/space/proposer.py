@@ -27,6 +27,7 @@ class Heard:
     section: str = ""  # as last cued; "": none was
     beats: float = 0.0  # so far, heard or counted on at the usual tempo; never falls, a whole number on each beat
     names: tuple[str, ...] = field(default=())  # of the sources, in their order
+    by_hand: np.ndarray | None = None  # [n_sources] bool: whom an artist has where it is; None: nobody
 
 
 class Proposer(Protocol):

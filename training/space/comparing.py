@@ -11,25 +11,38 @@ from training.space.dataset import Sequence as Columns
 from training.space.scoring import Mover, Score, baselines, moved_by, of_the_performer, of_the_takes
 
 TEMPERATURES = (0.0, 0.7)  # the likeliest, and as it is performed
+PERFORMED = f"temperature {TEMPERATURES[-1]:g}"
+TRIVIAL = ("mean", "hold", "circle")
+WEIGHED = ("rmse_metres", "angle_degrees", "speed_distance")
 HEAD = ("", "position RMSE m", "angle °", "speed distance m/s", "mean speed m/s", "jerk m/s³", "separation m",
         "room covered", "onsets and movement")  # fmt: skip
 
 
-def movers(models: Mapping[str, Path], learnt_from: Sequence[Columns], told_style: bool = True) -> dict[str, Mover]:
-    """Everything that is compared, by the name it has in tables. `told_style`: models are told whose song it is, where
-    they know the performer."""
+def movers(
+    models: Mapping[str, Path], learnt_from: Sequence[Columns], n_watched: int = 0, told_style: bool = True
+) -> dict[str, Mover]:
+    """Everything that is compared, by the name it has in tables. `n_watched`: ticks of the performer that are shown
+    first; `told_style`: models are told whose song it is, where they know the performer."""
     found: dict[str, Mover] = {}
     for name, path in models.items():
         for temperature in TEMPERATURES:
-            found[f"{name}, temperature {temperature:g}"] = moved_by(_model(path, temperature, told_style))
-    return {**found, "rule panner": moved_by(lambda columns: RulePanner()), **baselines(learnt_from)}
+            found[f"{name}, temperature {temperature:g}"] = moved_by(_model(path, temperature, told_style), n_watched)
+    return {**found, "rule panner": moved_by(lambda columns: RulePanner()), **baselines(learnt_from, n_watched)}
 
 
-def compare(movers_by_name: Mapping[str, Mover], takes: Sequence[Columns]) -> dict[str, Score]:
+def compare(movers_by_name: Mapping[str, Mover], takes: Sequence[Columns], n_watched: int = 0) -> dict[str, Score]:
     return {
-        "the performer": of_the_performer(takes),
-        **{name: of_the_takes(mover, takes) for name, mover in movers_by_name.items()},
+        "the performer": of_the_performer(takes, n_watched),
+        **{name: of_the_takes(mover, takes, n_watched) for name, mover in movers_by_name.items()},
     }
+
+
+def worth(scores: Mapping[str, Score], name: str) -> float:
+    """By what models are chosen, the less the better: each of WEIGHED as a share of the best that TRIVIAL do, and the
+    mean of the three. What stands still gets no less than 1, as it errs in speed; what jitters errs in all."""
+    best = [min(getattr(scores[one], what) for one in TRIVIAL) for what in WEIGHED]
+    own = [getattr(scores[name], what) for what in WEIGHED]
+    return sum(mine / least for mine, least in zip(own, best, strict=True)) / len(WEIGHED)
 
 
 def rows(scores: Mapping[str, Score]) -> list[list[str]]:

@@ -1,9 +1,10 @@
 """Simulated performers: what each does with a source when it hears the band, and the hand that does it.
 
-No human moved anything. A performer has a manner (one of MANNERS, a rule from what is heard to where a source is
-wanted) and traits of its own; its hand comes late, overshoots nothing, drifts and trembles, and its controller reports
-it 30 times a second, unevenly. Beats are anticipated, as players do; everything else is heard first and answered after
-`delay_seconds`. Positions within are in radii of the room: x right, y front, [-1, 1].
+No human moved anything. A performer has a favourite manner (one of MANNERS, a rule from what is heard to where a
+source is wanted), a share of a second one, and traits of its own; its hand comes late, overshoots nothing, drifts and
+trembles, and its controller reports it 30 times a second, unevenly. Beats are anticipated, as players do; everything
+else is heard first and answered after `delay_seconds`. Positions within are in radii of the room: x right, y front,
+[-1, 1]. Performers are drawn from stated ranges (draws.py); nobody chose them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
+from engine.space.proposer import EAR_COLUMNS
 from engine.space.session_folder import RADIUS_METRES
 from engine.space.tables import beats_at, section_at
 from training.space.hearing import heard_of
@@ -26,7 +28,9 @@ TREMOR = 0.0005  # radii, root mean square
 SURPRISE = 0.1  # of the jumps go elsewhere
 REST_SECONDS = 1.5  # of silence, before a jumper goes home
 REPORT_STEPS = 2**13  # of the controller, over the room's width
-STEADY = ("bass", "drums left", "drums right")  # who stays near home with performers that keep the rhythm still
+STEADY = ("bass", "drums left", "drums right")  # who gets but a performer's `rhythm_share` of a gesture
+LEVEL = EAR_COLUMNS.index("level")
+FOLLOWED = [EAR_COLUMNS.index(name) for name in ("level", "brightness", "activity")]
 STAGE = {
     "voice": (0.0, 0.6), "guitar": (0.6, 0.45), "keys": (-0.6, 0.45), "bass": (0.0, 0.25), "drums left": (-0.4, 0.1),
     "drums right": (0.4, 0.1), "samples": (0.0, -0.7), "backing": (-0.3, 0.4),
@@ -42,18 +46,21 @@ class Performer:
     delay_seconds: float = 0.25
     hand_seconds: float = 0.15  # time constant of the hand
     drift: float = 0.03  # radii
-    keeps_rhythm_still: bool = True
+    rhythm_share: float = 0.15  # of a gesture, in what bass and drums do
     turned_degrees: float = 0.0  # the whole stage
     mirrored: bool = False
-    held_out: bool = False  # heard in tests alone
+    home_size: float = 1.0  # of the stage
+    second: str = ""  # another manner
+    second_share: float = 0.0  # of what is done
+    follows: tuple[float, float, float] = (1.0, 0.0, 0.0)  # how much of a source's loudness, brightness, activity
 
     @property
     def style(self) -> str:
         """One sentence for papers."""
-        still = ", bass and drums near home" if self.keeps_rhythm_still else ""
+        second = f"; {self.second_share:.0%} of it {MANNERS[self.second][1]}" if self.second else ""
         return (
-            f"{MANNERS[self.manner][1]}; pace {self.pace_bars:g} bars, size {self.size:g}, hand "
-            f"{self.delay_seconds:g} s late{still}"
+            f"{MANNERS[self.manner][1]}{second}; pace {self.pace_bars:g} bars, size {self.size:.2g}, hand "
+            f"{self.delay_seconds:.2g} s late, bass and drums {self.rhythm_share:.0%} of it"
         )
 
 
@@ -61,8 +68,7 @@ class Scene(NamedTuple):
     """What a performer hears, [S, T] or [T], late by its delay where it had to be heard."""
 
     names: tuple[str, ...]
-    level: np.ndarray  # [S, T] smoothed over half a second
-    onset: np.ndarray  # [S, T]
+    drive: np.ndarray  # [S, T], 0 to 1: what it follows, smoothed over half a second
     playing: np.ndarray  # [S, T] 0 or 1
     beat: np.ndarray  # [T] beats since the start
     section: list[str]  # [T]
@@ -77,9 +83,10 @@ def perform(performer: Performer, song: Song, rng: np.random.Generator) -> Rows:
     """What the controller reports while the song plays: seconds, source, x, y, z in metres."""
     scene = _heard(performer, song)
     wanted = MANNERS[performer.manner][0](performer, scene, rng)
-    if performer.keeps_rhythm_still:
-        steady = np.array([name in STEADY for name in scene.names])[:, None, None]
-        wanted = np.where(steady, scene.home[:, None] + 0.15 * (wanted - scene.home[:, None]), wanted)
+    if performer.second:
+        wanted = wanted + performer.second_share * (MANNERS[performer.second][0](performer, scene, rng) - wanted)
+    share = np.array([performer.rhythm_share if name in STEADY else 1.0 for name in scene.names])[:, None, None]
+    wanted = scene.home[:, None] + share * (wanted - scene.home[:, None])
     moved = np.clip(_by_hand(performer, wanted, rng), -1.0, 1.0)
     return _reported(scene.names, moved, rng)
 
@@ -89,19 +96,20 @@ def _heard(performer: Performer, song: Song) -> Scene:
     ears = np.stack([heard_of(song.audio, channels, RATE_HZ) for channels in song.instruments.values()])
     late = max(1, round(performer.delay_seconds * RATE_HZ))
     ears = np.concatenate([np.zeros_like(ears[:, :late]), ears[:, :-late]], axis=1)
-    level = _smooth(ears[..., 0], 0.5)
+    level = _smooth(ears[..., LEVEL], 0.5)
+    drive = _smooth(ears[..., FOLLOWED] @ np.array(performer.follows), 0.5)
     seconds = (np.arange(ears.shape[1]) + 1) / RATE_HZ
     beat_in_bar, bar = beats_at(song.tempos, seconds)
     sections = [section_at(song.sections, at) for at in seconds]
     beat = bar * BEATS + beat_in_bar
     bar_seconds = BEATS * 60.0 / song.tempos[0].bpm
     since = (seconds - np.array([start for _, start in sections])) / bar_seconds
-    return Scene(names, level, ears[..., 1], (level > 0.3) * 1.0, beat, [name for name, _ in sections], since,
-                 _home(performer, names))  # fmt: skip
+    playing = (level > 0.3) * 1.0
+    return Scene(names, drive, playing, beat, [name for name, _ in sections], since, _home(performer, names))
 
 
 def _home(performer: Performer, names: tuple[str, ...]) -> np.ndarray:
-    stage = np.array([STAGE.get(name, (0.0, 0.5)) for name in names])
+    stage = performer.home_size * np.array([STAGE.get(name, (0.0, 0.5)) for name in names])
     if performer.mirrored:
         stage = stage * (-1.0, 1.0)
     angle = np.radians(performer.turned_degrees)
@@ -109,21 +117,21 @@ def _home(performer: Performer, names: tuple[str, ...]) -> np.ndarray:
 
 
 def _orbit(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Round the listener while it sounds, from home in every section, twice as fast in a chorus, wider when louder."""
+    """Round the listener while it sounds, from home in every section, twice as fast in a chorus, wider when driven."""
     fast = np.where([name in ("chorus", "solo") for name in scene.section], 2.0, 1.0)
     ways = np.array([-1.0 if index % 2 else 1.0 for index in range(len(scene.names))])[:, None]
     turns = ways * scene.since_bars / performer.pace_bars * fast
     angle = np.arctan2(scene.home[:, 1], scene.home[:, 0])[:, None] + 2 * np.pi * turns
-    radius = performer.size * (0.55 + 0.6 * scene.level)
+    radius = performer.size * (0.55 + 0.6 * scene.drive)
     round_it = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
     sounds = _smooth(scene.playing, 0.7)[..., None]
     return sounds * round_it + (1.0 - sounds) * scene.home[:, None]
 
 
 def _pendulum(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Swings from side to side with a section's bars, wider when louder; neighbours swing against each other."""
+    """Swings from side to side with a section's bars, wider when driven; neighbours swing against each other."""
     against = np.pi * (np.arange(len(scene.names)) % 2)[:, None]
-    swing = np.sin(2 * np.pi * scene.since_bars / performer.pace_bars + against) * scene.level * scene.playing
+    swing = np.sin(2 * np.pi * scene.since_bars / performer.pace_bars + against) * scene.drive * scene.playing
     across = np.stack([scene.home[:, 1], -scene.home[:, 0]], axis=-1)
     across = across / (np.linalg.norm(across, axis=-1, keepdims=True) + 1e-9)
     return scene.home[:, None] + performer.size * 1.3 * swing[..., None] * across[:, None]
@@ -132,7 +140,7 @@ def _pendulum(performer: Performer, scene: Scene, rng: np.random.Generator) -> n
 def _jump(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """From corner to corner, in the same order in every section; home to rest; now and then to a surprising one."""
     corners = performer.size * np.array([[-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
-    n_sources, n_ticks = scene.level.shape
+    n_sources, n_ticks = scene.drive.shape
     wanted = np.empty((n_sources, n_ticks, 2))
     stay = np.floor(scene.since_bars / performer.pace_bars).astype(int)
     for s in range(n_sources):
@@ -154,7 +162,7 @@ def _jump(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.nd
 
 def _soloist(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """Whoever stands out comes to the front, the others make room to the sides and the back."""
-    standing_out = _smooth(np.exp(9.0 * scene.level) * (0.05 + scene.playing), 0.8)
+    standing_out = _smooth(np.exp(9.0 * scene.drive) * (0.05 + scene.playing), 0.8)
     share = standing_out / standing_out.sum(axis=0)
     share = np.clip(share * 1.6, 0.0, 1.0)[..., None]
     aside = scene.home[:, None] * (1.0 + 0.8 * performer.size) + (0.0, -0.35 * performer.size)
@@ -162,11 +170,11 @@ def _soloist(performer: Performer, scene: Scene, rng: np.random.Generator) -> np
 
 
 def _wander(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Strolls about, the livelier the louder the band, away from the others and never far from home for long."""
-    n_sources, n_ticks = scene.level.shape
+    """Strolls about, livelier when driven, away from the others and never far from home for long."""
+    n_sources, n_ticks = scene.drive.shape
     at, speed = scene.home.copy(), np.zeros((n_sources, 2))
     wanted = np.empty((n_sources, n_ticks, 2))
-    lively = 0.3 + 1.7 * scene.level.mean(axis=0)
+    lively = 0.3 + 1.7 * scene.drive.mean(axis=0)
     for k in range(n_ticks):
         apart = at[:, None] - at[None]
         push = (apart / (np.sum(apart**2, axis=-1, keepdims=True) + 0.05)).sum(axis=1)
@@ -192,28 +200,12 @@ def _gather(performer: Performer, scene: Scene, rng: np.random.Generator) -> np.
 Manner = Callable[[Performer, Scene, np.random.Generator], np.ndarray]
 MANNERS: dict[str, tuple[Manner, str]] = {
     "orbit": (_orbit, "goes round the listener while it sounds, from home in every section, faster in a chorus"),
-    "pendulum": (_pendulum, "swings from side to side with the bars of a section, wider when louder"),
+    "pendulum": (_pendulum, "swings from side to side with the bars of a section, wider when there is more to follow"),
     "jump": (_jump, "goes from corner to corner every so many bars of a section, home to rest, now and then elsewhere"),
     "soloist": (_soloist, "brings to the front whoever stands out"),
-    "wander": (_wander, "strolls, livelier when the band is louder, away from the others"),
+    "wander": (_wander, "strolls, livelier when there is more to follow, away from the others"),
     "gather": (_gather, "gathers when few play, spreads when all do"),
 }
-PERFORMERS = (
-    Performer("Ada", "orbit", 4, 0.7, 0.22),
-    Performer("Bela", "orbit", 8, 0.9, 0.30, 0.2, turned_degrees=25, mirrored=True, keeps_rhythm_still=False),
-    Performer("Caro", "pendulum", 2, 0.6, 0.18),
-    Performer("Dan", "pendulum", 4, 0.9, 0.28, 0.2, mirrored=True, keeps_rhythm_still=False),
-    Performer("Edi", "jump", 4, 0.8, 0.25),
-    Performer("Fay", "jump", 2, 0.6, 0.20, 0.1, mirrored=True),
-    Performer("Gus", "soloist", 4, 0.6, 0.30),
-    Performer("Hana", "soloist", 4, 0.9, 0.22, 0.25, mirrored=True, keeps_rhythm_still=False),
-    Performer("Ivo", "wander", 4, 0.7, 0.25, keeps_rhythm_still=False),
-    Performer("Jun", "orbit", 6, 0.8, 0.26, mirrored=True, held_out=True),
-    Performer("Kim", "pendulum", 3, 0.75, 0.22, held_out=True),
-    Performer("Lou", "jump", 3, 0.7, 0.24, keeps_rhythm_still=False, held_out=True),
-    Performer("Mia", "soloist", 4, 0.75, 0.26, mirrored=True, held_out=True),
-    Performer("Nia", "gather", 4, 0.8, 0.25, keeps_rhythm_still=False, held_out=True),
-)
 
 
 def _by_hand(performer: Performer, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:

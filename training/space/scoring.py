@@ -1,12 +1,14 @@
 """How much a movement is like a performer's, on a song that was not learnt from.
 
 Places are [S, T, 2] in metres, of the same ticks. None of these numbers says enough alone: what never moves has a small
-error, and what moves most wildly covers the room.
+error, and what moves most wildly covers the room. A mover may watch the performer for the first ticks of a take and
+then goes on by itself: then what it did from there on is scored, and everyone it is compared with has watched, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -98,28 +100,43 @@ def true_places(columns: Columns) -> np.ndarray:
     return columns.places.astype(np.float64) * columns.radius_metres
 
 
-def moved_by(make: Callable[[Columns], Proposer]) -> Mover:
-    """What a proposer does with a song, from where the performer's sources began."""
+def after(columns: Columns, n_ticks: int) -> Columns:
+    """The take from there on."""
+    rest = {name: getattr(columns, name)[n_ticks:] for name in ("band", "section", "beat", "bar", "section_names")}
+    rest |= {name: getattr(columns, name)[:, n_ticks:] for name in ("ears", "places")}
+    return replace(columns, **rest)
+
+
+def moved_by(make: Callable[[Columns], Proposer], n_watched: int = 0) -> Mover:
+    """What a proposer does with a song, from where the performer's sources began, or were last seen."""
 
     def move(columns: Columns) -> np.ndarray:
         home = np.zeros((len(columns.names), 3))
-        home[:, :2] = true_places(columns)[:, 0]
+        true = true_places(columns)
+        home[:, :2] = true[:, 0]
         ears, sections = columns.ears, columns.section_names
         places = rehearse(
-            make(columns), columns.names, ears, columns.band, sections, home, columns.rate_hz, columns.radius_metres
-        )
+            make(columns), columns.names, ears, columns.band, sections, home, columns.rate_hz, columns.radius_metres,
+            true[:, :n_watched],
+        )  # fmt: skip
         return places[..., :2]
 
     return move
 
 
-def baselines(learnt_from: Sequence[Columns]) -> dict[str, Mover]:
+def baselines(learnt_from: Sequence[Columns], n_watched: int = 0) -> dict[str, Mover]:
     """What needs no music. The mean is that of every instrument's places in `learnt_from`, of the performer's own
-    songs where there are any; the circle goes round the listener from where the source began, at the mean speed."""
+    songs where there are any, or else of what was watched, if anything was; a source is held where it began or was
+    last seen; the circle goes round the listener from there, at the mean speed."""
+    last = max(0, n_watched - 1)
 
     def mean(columns: Columns) -> np.ndarray:
-        known = [one for one in learnt_from if one.performer == columns.performer] or list(learnt_from)
+        known = [one for one in learnt_from if one.performer == columns.performer]
         places = np.empty((*columns.places.shape[:2], 2))
+        if n_watched and not known:
+            places[:] = true_places(columns)[:, :n_watched].mean(axis=1, keepdims=True)
+            return places
+        known = known or list(learnt_from)
         for s, name in enumerate(columns.names):
             same = [one.places[one.names.index(name)] for one in known if name in one.names]
             same = same or [one.places.reshape(-1, 2) for one in known]
@@ -127,14 +144,15 @@ def baselines(learnt_from: Sequence[Columns]) -> dict[str, Mover]:
         return places
 
     def hold(columns: Columns) -> np.ndarray:
-        return np.repeat(true_places(columns)[:, :1], columns.places.shape[1], axis=1)
+        return np.repeat(true_places(columns)[:, last : last + 1], columns.places.shape[1], axis=1)
 
     usual = float(np.mean([speeds(true_places(one), one.rate_hz).mean() for one in learnt_from]))
 
     def circle(columns: Columns) -> np.ndarray:
-        began = true_places(columns)[:, 0]
+        began = true_places(columns)[:, last]
         radius = np.maximum(np.linalg.norm(began, axis=-1, keepdims=True), 0.2 * columns.radius_metres)
-        angle = np.arctan2(began[:, 1], began[:, 0])[:, None] + usual / radius * (columns.seconds - columns.seconds[0])
+        since = columns.seconds - columns.seconds[last]
+        angle = np.arctan2(began[:, 1], began[:, 0])[:, None] + usual / radius * since
         return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
 
     return {"mean": mean, "hold": hold, "circle": circle}
@@ -146,9 +164,12 @@ def mean_score(scores: Sequence[Score]) -> Score:
                        for column in np.array(scores, np.float64).T))  # fmt: skip
 
 
-def of_the_takes(mover: Mover, takes: Sequence[Columns]) -> Score:
-    return mean_score([score(mover(one), true_places(one), one) for one in takes])
+def of_the_takes(mover: Mover, takes: Sequence[Columns], n_watched: int = 0) -> Score:
+    """From tick `n_watched` on."""
+    return mean_score([
+        score(mover(one)[:, n_watched:], true_places(one)[:, n_watched:], after(one, n_watched)) for one in takes
+    ])  # fmt: skip
 
 
-def of_the_performer(takes: Sequence[Columns]) -> Score:
-    return of_the_takes(true_places, takes)
+def of_the_performer(takes: Sequence[Columns], n_watched: int = 0) -> Score:
+    return of_the_takes(true_places, takes, n_watched)

@@ -1,8 +1,9 @@
-"""Real music as a band's stems: songs of POP909 with a drummer of Groove, and Sectoid's own stems.
+"""Real music as a band's stems: songs of POP909 with a drummer of Groove, and two bands' own stems.
 
 Of a song of POP909 its melody, its bridge and its piano part are played by five instruments, a drum take of Groove is
 fitted to its tempo and shared out to two, all through the Fluid sound font; the song is arranged here into sections of
-eight bars in which some of the band rest. Sectoid's are recordings: a lead guitar, and all the rest as one.
+eight bars in which some of the band rest. Sectoid's and Muldjord's are recordings: a lead guitar, and all the rest as
+one (Debian: fretsonfire-songs-sectoid, fretsonfire-songs-muldjord).
 Channel 1 of every file is a click (high on the first beat of a bar), as on a stage.
 """
 
@@ -28,9 +29,13 @@ SECTION_BARS = 8
 INSTRUMENTS = {
     "voice": (2,), "guitar": (3,), "keys": (4,), "bass": (5,), "drums left": (6,), "drums right": (7,), "samples": (8,)
 }  # fmt: skip
-STEMS = {"guitar": (2,), "backing": (3,)}  # of Sectoid
-SECTOID = Path("/usr/share/games/fretsonfire/data/songs/sectoid")
-SECTOID_BPM = {"Feelings": 95.0, "War of freedom": 140.0, "Escape from chaosland": 135.0, "Metal madness": 150.0}
+STEMS = {"guitar": (2,), "backing": (3,)}  # of recordings
+RECORDED = Path("/usr/share/games/fretsonfire/data/songs")
+RECORDED_BPM = {
+    "sectoid/Feelings": 95.0, "sectoid/War of freedom": 140.0, "sectoid/Escape from chaosland": 135.0,
+    "sectoid/Metal madness": 150.0, "muldjord/armygeddon": 170.0, "muldjord/chaos_god": 170.0,
+    "muldjord/internal_degeneration": 190.0, "muldjord/mutilated_mime": 180.0,
+}  # fmt: skip
 FORM = ("intro", "verse", "chorus", "verse", "break", "chorus", "solo", "chorus", "outro")
 # The chance that each of INSTRUMENTS plays in a section
 PLAYS = {
@@ -68,7 +73,7 @@ class Rendered:
     sections: list[Section]
 
 
-def steady_songs(data: Path, n_most: int) -> list[Path]:
+def steady_songs(data: Path, n_most: int | None = None) -> list[Path]:
     """The first songs of POP909 with one tempo and all three parts; ValueError where the collection is not there."""
     folder = data / "midi/pop909"
     if not folder.is_dir():
@@ -104,21 +109,21 @@ def render_pop(path: Path, data: Path, seconds: float, rng: np.random.Generator)
     return Rendered(f"Pop {path.stem}", stacked, INSTRUMENTS, [Tempo(0.0, 60.0 / beat_seconds, BEATS)], starts)
 
 
-def read_sectoid(title: str, start_seconds: float, seconds: float) -> Rendered:
-    """A stretch of one of Sectoid's songs, from the nearest bar; its sections are every sixteen bars, unnamed."""
-    bar_seconds = BEATS * 60.0 / SECTOID_BPM[title]
+def read_recorded(song: str, start_seconds: float, seconds: float) -> Rendered:
+    """A stretch of one of RECORDED_BPM, from the nearest bar; its sections are every sixteen bars, unnamed."""
+    bar_seconds = BEATS * 60.0 / RECORDED_BPM[song]
     start_seconds = round(start_seconds / bar_seconds) * bar_seconds
     n_beats = int(seconds / bar_seconds) * BEATS
     stems = [click(n_beats, bar_seconds / BEATS)]
-    for name in ("guitar", "song"):
-        with soundfile.SoundFile(SECTOID / title / f"{name}.ogg") as file:
+    for name in ("guitar", "song"):  # as the package calls them
+        with soundfile.SoundFile(RECORDED / song / f"{name}.ogg") as file:
             file.seek(int(start_seconds * file.samplerate))
             read = file.read(int(n_beats * bar_seconds / BEATS * file.samplerate), dtype="float32", always_2d=True)
             stems.append(_fit(resample(read.mean(axis=1), file.samplerate, SONG_RATE), len(stems[0])))
     starts = [
         Section(at, f"part {i + 1}") for i, at in enumerate(np.arange(0, seconds - bar_seconds, 16 * bar_seconds))
     ]
-    return Rendered(title, np.stack(stems), STEMS, [Tempo(0.0, SECTOID_BPM[title], BEATS)], starts)
+    return Rendered(song.partition("/")[2], np.stack(stems), STEMS, [Tempo(0.0, RECORDED_BPM[song], BEATS)], starts)
 
 
 def click(n_beats: int, beat_seconds: float) -> np.ndarray:
