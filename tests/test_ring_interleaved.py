@@ -35,7 +35,7 @@ class Interleaved:
 
     def read(self, n: int) -> None:
         out = np.full(n, -1, np.float32)
-        n_out = self._alone(self.write, ring_read.py_func, out)
+        n_out = self._alone(self.write, ring_read.py_func, out, n)
         self.out += out[:n_out].tolist()
 
     def load_acquire(self, head, at: int) -> int:

@@ -134,7 +134,7 @@ def _read(head, samples, book, play):
     while True:
         n_done = load_acquire(head, DONE)
         seed = _random(seed)
-        n = ring_read(head, samples, out[: (1 + (seed >> 8) % play.longest_read) * n_channels])
+        n = ring_read(head, samples, out, 1 + (seed >> 8) % play.longest_read)
         for i in range(n):
             n_right, n_silent = 0, 0
             for c in range(n_channels):

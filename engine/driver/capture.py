@@ -14,26 +14,20 @@ beyond repair.
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.driver.process import map_file, or_die, remove, say, shared_ring
 from engine.sources.base import SourceError
-
-if TYPE_CHECKING:
-    from engine.driver.ring import Ring
 
 RING_SECONDS = 2.0  # how long the engine may be held up without losing a sample
 RETRY_SECONDS = 0.25  # between two looks for a device that has gone
@@ -43,7 +37,6 @@ OPEN_SECONDS = 20.0  # for a driver to look for devices, and to open one
 LOOK_SECONDS = 1.5  # for a driver to look for devices, once it is known here that it can
 START_SECONDS = 0.5  # for it to start one that is back (PortAudio on JACK may wait for ten minutes): else another try
 LEAVE_SECONDS = 2.0  # for a driver to close its stream
-SHARED_MEMORY = Path("/dev/shm")  # on Linux a file in memory; elsewhere a temporary file, mapped
 
 
 @dataclass(frozen=True)
@@ -111,8 +104,8 @@ class Capture:
     def map_ring(self) -> np.ndarray:
         """The shared bytes; the file's name is gone then, so that nothing is left behind whatever happens."""
         path = Path(self.answer["ring"])
-        buffer = _map(path)
-        _remove(path)
+        buffer = map_file(path)
+        remove(path)
         return buffer
 
     def close(self) -> None:
@@ -124,12 +117,7 @@ class Capture:
             self._process.kill()
             self._process.wait()
         if self.answer is not None and "ring" in self.answer:
-            _remove(Path(self.answer["ring"]))
-
-
-def _map(path: Path) -> np.ndarray:
-    with path.open("r+b") as file:
-        return np.frombuffer(mmap.mmap(file.fileno(), 0), np.uint8)
+            remove(Path(self.answer["ring"]))
 
 
 def main() -> None:
@@ -151,10 +139,10 @@ def main() -> None:
         try:
             _hold(request, let_go)
             request = replace(request, wait=True, start_seconds=START_SECONDS)
-            _say(lost=True)
+            say(lost=True)
         except SourceError as error:
             if not request.wait:
-                _say(error=str(error))
+                say(error=str(error))
                 return
             let_go.wait(RETRY_SECONDS)
 
@@ -166,14 +154,14 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
     from engine.driver.presence import jack_client_watched
 
     with ExitStack() as last, ExitStack() as stack:
-        with _or_die(max(request.start_seconds, LOOK_SECONDS)):  # it hangs with a server that is just starting
+        with or_die(max(request.start_seconds, LOOK_SECONDS)):  # it hangs with a server that is just starting
             sounddevice = stack.enter_context(portaudio())
         device = find_device(present_devices(sounddevice), request.device, request.host_api)
         sample_rate = request.sample_rate or device.sample_rate
         n_channels = request.n_channels or device.n_channels
-        path, ring = _shared_ring(n_channels, sample_rate)
+        path, ring = shared_ring(n_channels, round(RING_SECONDS * sample_rate))
         try:
-            with _or_die(request.start_seconds):
+            with or_die(request.start_seconds):
                 try:
                     stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
                 except SourceError:
@@ -182,9 +170,9 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
                     sample_rate = device.sample_rate  # it is back, but at another rate
                     stream = InputStream(sounddevice, device, sample_rate, request.block_samples, ring)
         except BaseException:
-            _remove(path)
+            remove(path)
             raise
-        _say(
+        say(
             ring=str(path),
             sample_rate=sample_rate,
             n_channels=n_channels,
@@ -199,50 +187,9 @@ def _hold(request: CaptureRequest, let_go: threading.Event) -> None:
                 n_callbacks, last_heard = ring.head[CALLBACKS], time.monotonic()
             if not stream.active or time.monotonic() - last_heard > STALL_SECONDS:
                 os._exit(1)  # closing what is lost may hang or abort
-        _remove(path)
-        last.enter_context(_or_die(LEAVE_SECONDS))  # should the driver vanish just now
+        remove(path)
+        last.enter_context(or_die(LEAVE_SECONDS))  # should the driver vanish just now
         stream.close()
-
-
-@contextmanager
-def _or_die(seconds: float) -> Iterator[None]:
-    """What takes longer than that hangs, and its process is of no use any more."""
-    timer = threading.Timer(seconds, os._exit, [1])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _shared_ring(n_channels: int, sample_rate: int) -> tuple[Path, Ring]:
-    """A file of shared memory, and the ring in it."""
-    from engine.driver.ring import USER_SEMAPHORE, Ring
-    from engine.driver.wakeup import Wakeup
-
-    capacity_frames = round(RING_SECONDS * sample_rate)
-    path = _new_file(Ring.n_bytes(n_channels, capacity_frames))
-    ring = Ring(n_channels, capacity_frames, _map(path))
-    Wakeup(ring.head[USER_SEMAPHORE:]).prepare()
-    return path, ring
-
-
-def _new_file(n_bytes: int) -> Path:
-    folder = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-    handle, name = tempfile.mkstemp(prefix="ictus-", dir=folder)
-    os.ftruncate(handle, n_bytes)
-    os.close(handle)
-    return Path(name)
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):  # removed already, or mapped still (Windows): the side that leaves last removes it
-        path.unlink()
-
-
-def _say(**answer: object) -> None:
-    print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Input devices through PortAudio: what there is, which one is meant, and a stream from it into a ring."""
+"""Devices through PortAudio: what there is, which one is meant, a stream from it into a ring or from a ring to it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.driver.callback import compiled_callback
+from engine.driver.playback import compiled_playback
 from engine.driver.ring import Ring
 from engine.sources.base import SourceError
 
@@ -24,7 +25,7 @@ class DeviceInfo:
     index: int  # as the driver counts just now
     name: str
     host_api: str  # "ALSA", "JACK Audio Connection Kit", "Core Audio", "Windows WASAPI"...
-    n_channels: int  # inputs
+    n_channels: int  # inputs, or outputs where those were asked for
     sample_rate: int  # Hz, its default
     is_default: bool  # of its host API
 
@@ -39,13 +40,15 @@ def list_devices() -> list[DeviceInfo]:
         return present_devices(sounddevice)
 
 
-def find_device(devices: Sequence[DeviceInfo], wanted: int | str | None, host_api: str | None) -> DeviceInfo:
+def find_device(
+    devices: Sequence[DeviceInfo], wanted: int | str | None, host_api: str | None, kind: str = "input"
+) -> DeviceInfo:
     """The one meant by its index, its name, or a part of its name that fits no other; None: the default one.
 
     `host_api`, or a part of it, narrows the choice; case never counts, but an exact name goes before a part of one.
     """
     if not devices:
-        raise SourceError("There is no input device; plug one in, allow access to it, or start the JACK server.")
+        raise SourceError(f"There is no {kind} device; plug one in, allow access to it, or start the JACK server.")
     apis = [d for d in devices if host_api is None or host_api.lower() in d.host_api.lower()]
     if not apis:
         raise SourceError(f'No host API is called "{host_api}"; there are {_listed(d.host_api for d in devices)}.')
@@ -58,9 +61,9 @@ def find_device(devices: Sequence[DeviceInfo], wanted: int | str | None, host_ap
         found = found or [d for d in apis if d.name.lower() == wanted.lower()]
         found = found or [d for d in apis if wanted.lower() in d.name.lower()]
     if not found:
-        raise SourceError(f'No input device is called "{wanted}"; there are {_listed(apis)}.')
+        raise SourceError(f'No {kind} device is called "{wanted}"; there are {_listed(apis)}.')
     if len({d.name for d in found}) > 1:  # the same name twice is the same device under two host APIs: take the first
-        raise SourceError(f'More than one input device is called "{wanted}": {_listed(found)}.')
+        raise SourceError(f'More than one {kind} device is called "{wanted}": {_listed(found)}.')
     return found[0]
 
 
@@ -81,15 +84,18 @@ def portaudio() -> Iterator[Any]:
         sounddevice._terminate()
 
 
-class InputStream:
-    """Runs the native callback on the driver's thread from here until `close`."""
+class _Stream:
+    """Runs native code on the driver's thread from here until `close`."""
+
+    kind: ClassVar[str]  # as PortAudio calls it
+    compiled: ClassVar[Callable[[], Any]]
 
     def __init__(self, sounddevice: Any, device: DeviceInfo, sample_rate: int, block_samples: int, ring: Ring) -> None:
-        self._ring, self._callback = ring, compiled_callback()
+        self._ring, self._callback = ring, self.compiled()
         pointer = sounddevice._ffi.cast
         try:
             self._stream = sounddevice._StreamBase(
-                kind="input",
+                kind=self.kind,
                 device=device.index,
                 samplerate=sample_rate,
                 channels=ring.n_channels,
@@ -115,20 +121,28 @@ class InputStream:
         self._stream.close()
 
 
-def present_devices(sounddevice: Any) -> list[DeviceInfo]:
-    """As PortAudio saw them when it was initialised."""
+class InputStream(_Stream):
+    kind, compiled = "input", staticmethod(compiled_callback)
+
+
+class OutputStream(_Stream):
+    kind, compiled = "output", staticmethod(compiled_playback)
+
+
+def present_devices(sounddevice: Any, kind: str = "input") -> list[DeviceInfo]:
+    """Those with an "input", or with an "output", as PortAudio saw them when it was initialised."""
     apis = sounddevice.query_hostapis()
     return [
         DeviceInfo(
             index=device["index"],
             name=device["name"],
             host_api=apis[device["hostapi"]]["name"],
-            n_channels=device["max_input_channels"],
+            n_channels=device[f"max_{kind}_channels"],
             sample_rate=round(device["default_samplerate"]),
-            is_default=device["index"] == apis[device["hostapi"]]["default_input_device"],
+            is_default=device["index"] == apis[device["hostapi"]][f"default_{kind}_device"],
         )
         for device in sounddevice.query_devices()
-        if device["max_input_channels"] > 0
+        if device[f"max_{kind}_channels"] > 0
     ]
 
 

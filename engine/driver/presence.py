@@ -11,12 +11,14 @@ import ctypes.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-NO_START_SERVER, PORT_IS_OUTPUT = 0x1, 0x2  # jack_options_t, JackPortFlags
+NO_START_SERVER = 0x1  # jack_options_t
+PORT_FLAGS = {"input": 0x2, "output": 0x1}  # JackPortFlags: what is our input is a port that puts out
 
 
 @contextmanager
-def jack_client_watched(name: str) -> Iterator[Callable[[], bool]]:
-    """A function that says whether JACK client `name` has outputs; always True where JACK can't be asked."""
+def jack_client_watched(name: str, kind: str = "input") -> Iterator[Callable[[], bool]]:
+    """A function that says whether JACK client `name` is still an "input" or "output" device; always True where JACK
+    can't be asked."""
     library = ctypes.util.find_library("jack")
     if library is None:
         yield lambda: True
@@ -31,7 +33,7 @@ def jack_client_watched(name: str) -> Iterator[Callable[[], bool]]:
     prefix = name.encode() + b":"
 
     def is_there() -> bool:
-        ports = jack.jack_get_ports(client, None, None, ctypes.c_ulong(PORT_IS_OUTPUT))
+        ports = jack.jack_get_ports(client, None, None, ctypes.c_ulong(PORT_FLAGS[kind]))
         if not ports:
             return False
         found = False

@@ -41,7 +41,7 @@ def copy_samples(target, target_start, source, source_start, n):
         target[to + i] = source[at + i]
 
 
-@njit(cache=True, nogil=True, inline="always")  # inlined, so that no error path of a call remains in the callback
+@njit(cache=True, nogil=True, inline="always")  # inlined, so that no error path of a call remains in a callback
 def ring_write(head, samples, block, n_frames):
     """Append `n_frames` interleaved frames of `block` [n_frames * n_channels]; returns how many found room."""
     capacity, n_channels, written = head[CAPACITY], head[N_CHANNELS], head[WRITTEN]
@@ -66,13 +66,13 @@ def ring_write(head, samples, block, n_frames):
     return n_taken
 
 
-@njit(cache=True, nogil=True)
-def ring_read(head, samples, out):
-    """Fill the front of `out` [frames * n_channels] with what is there, silence in its place; returns the frames."""
+@njit(cache=True, nogil=True, inline="always")
+def ring_read(head, samples, out, n_wanted):
+    """Fill the front of `out` [n_wanted * n_channels] with what is there, silence in its place; returns the frames."""
     capacity, n_channels, taken, filled = head[CAPACITY], head[N_CHANNELS], head[TAKEN], head[FILLED]
     written = load_acquire(head, WRITTEN)  # first this, then the log: no frame is seen before the gap in front of it
     logged = load_acquire(head, LOGGED)
-    n_wanted, n_out = len(out) // n_channels, 0
+    n_out = 0
     while n_out < n_wanted:
         entry = GAPS + 2 * (filled & (N_GAPS - 1))
         if filled < logged and head[entry] == taken:
@@ -151,7 +151,7 @@ class Ring:
         """Fill the front of `out` [frames, n_channels] float32, C order; returns how many frames. One thread only."""
         if not out.flags.c_contiguous or out.shape[1] != self.n_channels:
             raise ValueError(f"out is {out.shape}; it must be [frames, {self.n_channels}] in C order")
-        return ring_read(self.head, self._samples, out.reshape(-1))
+        return ring_read(self.head, self._samples, out.reshape(-1), len(out))
 
 
 def _power_of_two(n: int) -> int:
