@@ -15,6 +15,8 @@ from . import (
     train_notes_file,
     train_space,
 )
+from .genre import export as export_genre
+from .genre import train as train_genre
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,4 @@ notes = Trainer(train_notes.main, export.main)
 drums = Trainer(train_drums.main, export_drums.main)
 space = Trainer(train_space.main, export_space.main)
 notes_file = Trainer(train_notes_file.main, export_notes_file.main)
+genre = Trainer(train_genre.main, export_genre.main)
