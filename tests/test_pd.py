@@ -219,15 +219,8 @@ def test_what_the_max_patch_takes_apart_has_the_tables_arguments(max_patch):
     """Each `unpack` behind an address or a kind takes the arguments that follow, by type."""
     types = {"s": "s", "i": "0", "f": "0."}
     taken = {tuple(words) for words in texts(max_patch, "unpack")}
-    after = {
-        "note": 1,
-        "level": 1,
-        "strike": 2,
-        "cue": 0,
-        "fault": 0,
-        "pedal": 0,
-        "genre": 0,
-    }  # arguments routed by before
+    # how many arguments were routed by before
+    after = {"note": 1, "level": 1, "strike": 2, "cue": 0, "fault": 0, "pedal": 0, "genre": 0}
     for route in ROUTES:
         if route.kind in after:
             arguments = tuple(types[argument.tag] for argument in route.arguments[after[route.kind] :])

@@ -11,6 +11,7 @@ from engine.cli.demo import demo
 from engine.cli.devices import devices
 from engine.cli.errors import OK, explain
 from engine.cli.features import features
+from engine.cli.genre import genre
 from engine.cli.live import live
 from engine.cli.space import space
 from engine.cli.train import export, train
@@ -29,6 +30,7 @@ Ictus hears live music and tells your instruments what was played: notes and str
   ictus live -i voice=1 -i bass=2  two channels, two sources
   ictus transcribe *.wav -o out    files, as fast as the machine can
   ictus features *.wav -o out      what they look like: numbers and pictures
+  ictus genre *.wav -o out         what kind of music they are
 
 [bold]Words[/bold]
 
@@ -48,6 +50,7 @@ app.command()(devices)
 app.command()(live)
 app.command()(transcribe)
 app.command()(features)
+app.command()(genre)
 app.command()(demo)
 # These hand what follows the name on, --help included.
 _passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
