@@ -50,9 +50,9 @@ def heard(samples: np.ndarray, **options) -> list[Feature]:
 @pytest.fixture(scope="module")
 def reference():
     pytest.importorskip("librosa", reason="the reference is in the extra 'features'")
-    from benchmarks import feature_reference
+    from benchmarks.features import reference
 
-    return feature_reference
+    return reference
 
 
 def test_the_tables_are_those_of_librosa(reference):

@@ -21,7 +21,7 @@ from engine.features.whole import tuning
 librosa = pytest.importorskip("librosa", reason="needs the extra 'features'")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra 'features'")
 
-from benchmarks.feature_reference import TOLERANCES, plain  # noqa: E402
+from benchmarks.features.reference import TOLERANCES, plain  # noqa: E402
 from bridges.features_file import analysis  # noqa: E402
 from bridges.features_file.job import Job, Settings, read, work  # noqa: E402
 from bridges.features_file.tool import FORMATS, FeatureFiles  # noqa: E402

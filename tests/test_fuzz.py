@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import fuzz, fuzz_card, fuzz_config, fuzz_osc, fuzz_sound
-from benchmarks.fuzz_corpus import FOLDER, arcs_of, fewest, inputs, keep
+from benchmarks import fuzz
+from benchmarks.fuzz import card as card_reader
+from benchmarks.fuzz import config as config_reader
+from benchmarks.fuzz import osc as osc_reader
+from benchmarks.fuzz import sound as sound_reader
+from benchmarks.fuzz.corpus import FOLDER, arcs_of, fewest, inputs, keep
 from bridges.osc_packet import Message
 from engine.commands import Mute, NameCue, SetOption
 from engine.models.card import Card, ModelError, card_path, read_card
@@ -21,7 +25,7 @@ MOST_KEPT_BYTES = 64 * 1024  # of one reader
 
 @pytest.mark.parametrize("reader", fuzz.READERS)
 def test_every_input_that_was_kept_keeps_the_law(reader):
-    kept, target = inputs(reader), import_module(f"benchmarks.fuzz_{reader}")
+    kept, target = inputs(reader), import_module(f"benchmarks.fuzz.{reader}")
     assert len(kept) >= 5 and sum(map(len, kept)) < MOST_KEPT_BYTES
     for data in kept:
         target.check(data)
@@ -30,7 +34,7 @@ def test_every_input_that_was_kept_keeps_the_law(reader):
 
 CARD = {
     "name": "toy", "kind": "notes", "features": SPEC.to_dict(), "outputs": {"onset": [1, 1, 88]}, "states": {},
-    "look_ahead_frames": [0], "licence": "CC0", "sha256": hashlib.sha256(fuzz_card.MODEL).hexdigest(),
+    "look_ahead_frames": [0], "licence": "CC0", "sha256": hashlib.sha256(card_reader.MODEL).hexdigest(),
 }  # fmt: skip
 
 
@@ -60,12 +64,12 @@ ONCE_BROKEN = {
 @pytest.mark.parametrize("reader", ONCE_BROKEN)
 def test_what_broke_a_law_once_keeps_it_now(reader):
     for data in ONCE_BROKEN[reader].values():
-        import_module(f"benchmarks.fuzz_{reader}").check(data)
+        import_module(f"benchmarks.fuzz.{reader}").check(data)
 
 
 def read_toy(data: bytes, folder: Path) -> Card:
     model = folder / "toy.onnx"
-    model.write_bytes(fuzz_card.MODEL)
+    model.write_bytes(card_reader.MODEL)
     card_path(model).write_bytes(data)
     return read_card(model)
 
@@ -83,10 +87,10 @@ def broken(*_, **__):
 
 
 PLANTED = {
-    "osc": (fuzz_osc.OscInput, "_obey"),
-    "config": (fuzz_config, "load_config"),
-    "card": (fuzz_card, "read_card"),
-    "sound": (fuzz_sound.FileSource, "read"),
+    "osc": (osc_reader.OscInput, "_obey"),
+    "config": (config_reader, "load_config"),
+    "card": (card_reader, "read_card"),
+    "sound": (sound_reader.FileSource, "read"),
 }
 
 
@@ -95,7 +99,7 @@ def test_an_error_that_no_reader_may_raise_is_a_broken_law(reader, monkeypatch):
     monkeypatch.setattr(*PLANTED[reader], broken)
     with pytest.raises(IndexError, match="planted"):
         for data in inputs(reader):
-            import_module(f"benchmarks.fuzz_{reader}").check(data)
+            import_module(f"benchmarks.fuzz.{reader}").check(data)
 
 
 def obeyed(monkeypatch, *commands):
@@ -103,7 +107,7 @@ def obeyed(monkeypatch, *commands):
     turn = iter(commands)
     monkeypatch.setattr("bridges.osc_in.decode", lambda packet: [Message("/ictus/panic", [])] * len(commands))
     monkeypatch.setattr("bridges.osc_in.command_of", lambda message: next(turn))
-    fuzz_osc.check(b"")
+    osc_reader.check(b"")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +133,7 @@ def test_too_many_messages_of_one_packet_are_a_broken_law(monkeypatch):
 
 
 def test_the_fewest_inputs_reach_what_all_of_them_did_and_are_the_shortest():
-    check, readers = fuzz_osc.check, fuzz.READERS["osc"]
+    check, readers = osc_reader.check, fuzz.READERS["osc"]
     found = inputs("osc")
     more = [*found, *(data + b"\0\0\0\0" for data in found), *(data[:-1] for data in found if data)]
     few = fewest(more, check, readers)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from benchmarks import latency, latency_ledger
-from benchmarks.latency_ledger import ROWS, answers
-from benchmarks.latency_loopback import loopback, rounds_of
-from benchmarks.latency_report import Measured, broken_bounds, ledger, nearest_rank
-from benchmarks.latency_run import Condition, Raw, due_seconds, sounded_seconds
-from benchmarks.latency_sounds import LEAD_SECONDS, Stimulus, Track, click_track, recorded_track, together
+from benchmarks import latency
+from benchmarks.latency import ledger as latency_ledger
+from benchmarks.latency.ledger import ROWS, answers
+from benchmarks.latency.loopback import loopback, rounds_of
+from benchmarks.latency.report import Measured, broken_bounds, ledger, nearest_rank
+from benchmarks.latency.run import Condition, Raw, due_seconds, sounded_seconds
+from benchmarks.latency.sounds import LEAD_SECONDS, Stimulus, Track, click_track, recorded_track, together
 from benchmarks.rig.jack import Cycles
 from benchmarks.rig.midi_client import MidiClient
 from benchmarks.rig.midi_client import Received as MidiReceived

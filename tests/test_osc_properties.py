@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz_osc import Input, check
+from benchmarks.fuzz.osc import Input, check
 from bridges.osc import build
 from bridges.osc_packet import MAX_MESSAGES, MAX_PACKET_BYTES, Message, PacketError, decode
 from bridges.osc_table import ALL_SOURCES, COMMANDS, ROUTES

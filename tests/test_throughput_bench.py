@@ -7,15 +7,15 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks import throughput_peers
-from benchmarks.throughput_channels import Crowd
-from benchmarks.throughput_clock import Cost, Stopwatches
-from benchmarks.throughput_cost import REST, WITH_BRIDGES, costs_of
-from benchmarks.throughput_plot import draw
-from benchmarks.throughput_report import Throughput, broken_bounds, most_carried, numbers, report
-from benchmarks.throughput_session import Performance, perform
-from benchmarks.throughput_sound import HOP_FRAMES, HOP_SECONDS, SAMPLE_RATE, hops, sounds
-from benchmarks.throughput_start import Start
+from benchmarks.throughput import peers as throughput_peers
+from benchmarks.throughput.channels import Crowd
+from benchmarks.throughput.clock import Cost, Stopwatches
+from benchmarks.throughput.cost import REST, WITH_BRIDGES, costs_of
+from benchmarks.throughput.plot import draw
+from benchmarks.throughput.report import Throughput, broken_bounds, most_carried, numbers, report
+from benchmarks.throughput.session import Performance, perform
+from benchmarks.throughput.sound import HOP_FRAMES, HOP_SECONDS, SAMPLE_RATE, hops, sounds
+from benchmarks.throughput.start import Start
 from engine.config import DEFAULT_CHAIN
 
 RAMP = np.arange(10 * HOP_FRAMES, dtype=np.float32)

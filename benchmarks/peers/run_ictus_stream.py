@@ -4,8 +4,8 @@ import numpy as np
 from answer import arguments, read
 from hop_costs import listen
 
-from benchmarks.throughput_cost import lane_of
-from benchmarks.throughput_sound import HOP_FRAMES, SAMPLE_RATE
+from benchmarks.throughput.cost import lane_of
+from benchmarks.throughput.sound import HOP_FRAMES, SAMPLE_RATE
 
 
 def main():

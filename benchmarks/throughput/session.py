@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.throughput_clock import Cost
-from benchmarks.throughput_cost import crowd_chain, open_bridges
-from benchmarks.throughput_sound import HOP_FRAMES, SAMPLE_RATE, hops
+from benchmarks.throughput.clock import Cost
+from benchmarks.throughput.cost import crowd_chain, open_bridges
+from benchmarks.throughput.sound import HOP_FRAMES, SAMPLE_RATE, hops
 from engine.build import build_session
 from engine.config import DEFAULT_CHAIN, Config, SourceConfig
 from engine.sources.paced import PacedSource

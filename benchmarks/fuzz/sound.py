@@ -1,6 +1,6 @@
 """What any file may do that is given as sound: be heard to its end, damaged or not, or be refused.
 
-python -m benchmarks.fuzz_sound --seconds 60
+python -m benchmarks.fuzz.sound --seconds 60
 """
 
 from __future__ import annotations

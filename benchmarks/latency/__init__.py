@@ -21,11 +21,11 @@ from pathlib import Path
 
 from benchmarks import results
 from benchmarks.circumstances import circumstances
-from benchmarks.latency_ledger import Answers, answers
-from benchmarks.latency_plot import draw
-from benchmarks.latency_report import Measured, broken_bounds, numbers, report
-from benchmarks.latency_run import Condition, measure
-from benchmarks.latency_sounds import description, made_tracks, recorded_track
+from benchmarks.latency.ledger import Answers, answers
+from benchmarks.latency.plot import draw
+from benchmarks.latency.report import Measured, broken_bounds, numbers, report
+from benchmarks.latency.run import Condition, measure
+from benchmarks.latency.sounds import description, made_tracks, recorded_track
 
 USUAL_LOOK_AHEAD_MS = 40
 LOOK_AHEADS_MS = (20, 80, 160)
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--sound and --labels belong together")
     command = " ".join(["ictus bench latency", *(sys.argv[1:] if arguments is None else arguments)])
     if chosen.loopback:
-        from benchmarks.latency_loopback import loopback
+        from benchmarks.latency.loopback import loopback
 
         seconds = QUICK_SECONDS if chosen.quick else HEADLINE_SECONDS
         return loopback(*chosen.loopback, seconds, chosen.out, command)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency_ledger import ROWS
-from benchmarks.latency_report import TITLES, Measured, nearest_rank
+from benchmarks.latency.ledger import ROWS
+from benchmarks.latency.report import TITLES, Measured, nearest_rank
 
 WORDS = {
     "resampler": "resampler", "framing": "framing (hop)", "listener": "stage's look-ahead", "block": "device block",

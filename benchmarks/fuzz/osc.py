@@ -1,6 +1,6 @@
 """What any bytes that reach the OSC port may do: be obeyed as the table says, or be counted, and nothing else.
 
-python -m benchmarks.fuzz_osc --seconds 60
+python -m benchmarks.fuzz.osc --seconds 60
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.soak_figures import Figures
+from benchmarks.soak.figures import Figures
 
 COLOUR = "#1f4e79"
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from benchmarks import results
 from benchmarks.circumstances import circumstances
 from benchmarks.faults.show import Show
-from benchmarks.soak_figures import Figures, Sample
-from benchmarks.soak_hogs import BURDENS, HOG, LITTER, burdens, install
-from benchmarks.soak_plot import draw
+from benchmarks.soak.figures import Figures, Sample
+from benchmarks.soak.hogs import BURDENS, HOG, LITTER, burdens, install
+from benchmarks.soak.plot import draw
 
 QUICK_SECONDS = 60.0
 SAMPLE_SECONDS, LINE_SECONDS = 1.0, 60.0

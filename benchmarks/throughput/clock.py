@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.throughput_sound import HOP_SECONDS
+from benchmarks.throughput.sound import HOP_SECONDS
 
 MICRO = 1e6
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.throughput_sound import SAMPLE_RATE
+from benchmarks.throughput.sound import SAMPLE_RATE
 
 GIVE_UP_SECONDS = 240.0
 HEARD = (b"/ictus/strike\0", b"/ictus/note\0")

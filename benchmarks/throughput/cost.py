@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rig.jack import JackServer
-from benchmarks.throughput_clock import Cost, Stopwatches, due_hops
-from benchmarks.throughput_sound import HOP_FRAMES, SAMPLE_RATE, hops, sounds
+from benchmarks.throughput.clock import Cost, Stopwatches, due_hops
+from benchmarks.throughput.sound import HOP_FRAMES, SAMPLE_RATE, hops, sounds
 from engine.bridge import BridgeError, SessionInfo
 from engine.build import build_chain
 from engine.clock import SampleClock

@@ -84,7 +84,7 @@ def burdens(names: list[str], folder: Path) -> Iterator[None]:
     with ExitStack() as stack:
         for name in names:
             for _ in range(os.cpu_count() or 1 if name == "burner" else 1):
-                command = [sys.executable, "-m", "benchmarks.soak_hogs", name, str(folder)]
+                command = [sys.executable, "-m", "benchmarks.soak.hogs", name, str(folder)]
                 process = subprocess.Popen(command, stdin=subprocess.PIPE)
                 stack.callback(process.wait)
                 stack.callback(process.kill)

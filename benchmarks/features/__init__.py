@@ -23,8 +23,8 @@ from joblib import cpu_count
 
 from benchmarks import results
 from benchmarks.circumstances import circumstances
-from benchmarks.feature_beats import beats_report
-from benchmarks.feature_reference import LIVE_TOLERANCES, TOLERANCES, live, live_frames, plain
+from benchmarks.features.beats import beats_report
+from benchmarks.features.reference import LIVE_TOLERANCES, TOLERANCES, live, live_frames, plain
 from bridges.features_file import analysis, table
 from bridges.features_file.job import read
 from bridges.features_file.tool import FeatureFiles

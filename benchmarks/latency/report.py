@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency_ledger import ROWS, Answers
-from benchmarks.latency_run import Condition
+from benchmarks.latency.ledger import ROWS, Answers
+from benchmarks.latency.run import Condition
 from benchmarks.results import markdown, rounded
 
 HEADLINE_BLOCK = 64

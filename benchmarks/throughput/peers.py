@@ -16,7 +16,7 @@ import soundfile
 
 from benchmarks.peers.ask import ONE_THREAD, RUNNERS
 from benchmarks.results import markdown
-from benchmarks.throughput_sound import SAMPLE_RATE
+from benchmarks.throughput.sound import SAMPLE_RATE
 
 OURS = ""  # the environment this runs in
 

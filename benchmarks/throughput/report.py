@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import markdown, rounded
-from benchmarks.throughput_channels import Crowd
-from benchmarks.throughput_clock import Cost
-from benchmarks.throughput_cost import WITH_BRIDGES
-from benchmarks.throughput_peers import table as peers_table
-from benchmarks.throughput_session import Performance
-from benchmarks.throughput_sound import HOP_SECONDS
-from benchmarks.throughput_start import Start
+from benchmarks.throughput.channels import Crowd
+from benchmarks.throughput.clock import Cost
+from benchmarks.throughput.cost import WITH_BRIDGES
+from benchmarks.throughput.peers import table as peers_table
+from benchmarks.throughput.session import Performance
+from benchmarks.throughput.sound import HOP_SECONDS
+from benchmarks.throughput.start import Start
 
 MOST_OF_A_CORE = 0.06  # one channel of notes with MIDI and OSC, live
 WARM_START_SECONDS = 2.0  # to the first event

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.throughput_cost import REST
-from benchmarks.throughput_report import Throughput
-from benchmarks.throughput_sound import HOP_SECONDS
+from benchmarks.throughput.cost import REST
+from benchmarks.throughput.report import Throughput
+from benchmarks.throughput.sound import HOP_SECONDS
 from engine.config import DEFAULT_CHAIN
 
 COLOURS = ("#0b6e99", "#c2541b")

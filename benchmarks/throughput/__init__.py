@@ -17,14 +17,14 @@ from pathlib import Path
 
 from benchmarks import results
 from benchmarks.circumstances import circumstances
-from benchmarks.throughput_channels import COUNTS, measure, sharing
-from benchmarks.throughput_cost import chains, costs_of, crowd_chain, input_costs, open_bridges
-from benchmarks.throughput_peers import ask_all
-from benchmarks.throughput_plot import draw
-from benchmarks.throughput_report import Throughput, broken_bounds, numbers, report
-from benchmarks.throughput_session import promised
-from benchmarks.throughput_sound import HOP_SECONDS, guitar
-from benchmarks.throughput_start import starts
+from benchmarks.throughput.channels import COUNTS, measure, sharing
+from benchmarks.throughput.cost import chains, costs_of, crowd_chain, input_costs, open_bridges
+from benchmarks.throughput.peers import ask_all
+from benchmarks.throughput.plot import draw
+from benchmarks.throughput.report import Throughput, broken_bounds, numbers, report
+from benchmarks.throughput.session import promised
+from benchmarks.throughput.sound import HOP_SECONDS, guitar
+from benchmarks.throughput.start import starts
 
 N_HOPS, QUICK_HOPS = 20_000, 500
 CROWD_HOPS, QUICK_CROWD_HOPS = 2000, 100

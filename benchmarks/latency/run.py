@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency_sounds import Track, together
+from benchmarks.latency.sounds import Track, together
 from benchmarks.rig.jack import Cycles, JackServer
 from benchmarks.rig.midi_client import MidiClient
 from benchmarks.rig.midi_client import Received as MidiReceived

@@ -17,10 +17,10 @@ import numpy as np
 
 from benchmarks import results
 from benchmarks.circumstances import circumstances
-from benchmarks.latency_ledger import STRIKE_WINDOW_SECONDS
-from benchmarks.latency_report import PERCENTILES, nearest_rank
-from benchmarks.latency_run import running
-from benchmarks.latency_sounds import Track, click_track
+from benchmarks.latency.ledger import STRIKE_WINDOW_SECONDS
+from benchmarks.latency.report import PERCENTILES, nearest_rank
+from benchmarks.latency.run import running
+from benchmarks.latency.sounds import Track, click_track
 from benchmarks.rig.device_player import DevicePlayer
 from benchmarks.rig.osc_client import OscClient, Received
 

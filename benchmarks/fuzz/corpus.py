@@ -1,6 +1,6 @@
 """What is kept of fuzzing: for each reader the fewest inputs that together take it through every branch ever found.
 
-They lie in corpus/NAME, a file each, named by what is in it. Every test run reads them again.
+They lie in kept/NAME, a file each, named by what is in it. Every test run reads them again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-FOLDER = Path(__file__).resolve().parent / "corpus"
+FOLDER = Path(__file__).resolve().parent / "kept"
 
 Arc = tuple[str, int, int]  # file, line left, line come to
 

@@ -1,6 +1,6 @@
 """What any file may do that is given as a configuration: be read, to the same again, or be refused in one sentence.
 
-python -m benchmarks.fuzz_config --seconds 60
+python -m benchmarks.fuzz.config --seconds 60
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From what was played and what arrived to how late it was, and where the time went.
 
-Everything is in milliseconds from when a sound would have reached a microphone (latency_run.sounded_seconds).
+Everything is in milliseconds from when a sound would have reached a microphone (run.sounded_seconds).
 
 The ledger of one answer (a track's sounds count player frames; the engine's count began some blocks earlier, and by how
 many is found from the messages, which carry the engine's sample and how late they were sent):
@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.latency_run import STRIKE_KEY, Raw, cycle_of, sounded_seconds, stage_tables
-from benchmarks.latency_sounds import Track, together
+from benchmarks.latency.run import STRIKE_KEY, Raw, cycle_of, sounded_seconds, stage_tables
+from benchmarks.latency.sounds import Track, together
 from bridges.channels import DRUM_CHANNEL, DRUM_KEYS, assign_channels
 from bridges.osc_table import ANY_DRUM
 from engine.bridge import SessionInfo

@@ -2,7 +2,7 @@
 
     python -m benchmarks.fuzz [osc config card sound] [--seconds 60] [--keep]
 
-Each reader NAME has a file fuzz_NAME.py, whose `check` says what no input may do, and a corpus (fuzz_corpus.py) from
+Each reader NAME has a file NAME.py, whose `check` says what no input may do, and a corpus (kept/) from
 which a run sets out. --keep puts into the corpus what led to something new. An input that broke the law is written to
 the output folder, and the exit code is 1.
 """
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from benchmarks import results
 from benchmarks.circumstances import circumstances
-from benchmarks.fuzz_corpus import arcs_of, fewest, inputs, keep
+from benchmarks.fuzz.corpus import arcs_of, fewest, inputs, keep
 
 READERS = {  # the modules whose every branch is to be found
     "osc": ("bridges.osc_packet", "bridges.osc_in"),
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(name: str, seconds: float, out: Path, keeps: bool) -> Run:
     """Fuzz reader `name`, beginning with its corpus; the first fault ends it."""
-    target, readers, kept = import_module(f"benchmarks.fuzz_{name}"), READERS[name], inputs(name)
+    target, readers, kept = import_module(f"benchmarks.fuzz.{name}"), READERS[name], inputs(name)
     print(f"fuzzing {name} for {seconds:g} s ...", file=sys.stderr)
     with tempfile.TemporaryDirectory() as work:
         start, found = Path(work, "start"), Path(work, "found")
@@ -98,7 +98,7 @@ def run(name: str, seconds: float, out: Path, keeps: bool) -> Run:
             "max_total_time": f"{seconds:.0f}", "max_len": target.LONGEST_BYTES, "timeout": INPUT_SECONDS,
             "rss_limit_mb": MOST_MEGABYTES, "artifact_prefix": f"{Path(work).resolve()}/fault_", "print_final_stats": 1,
         }  # fmt: skip
-        command = [sys.executable, "-m", "benchmarks.fuzz_child", name, *(f"-{k}={v}" for k, v in flags.items())]
+        command = [sys.executable, "-m", "benchmarks.fuzz.child", name, *(f"-{k}={v}" for k, v in flags.items())]
         child = subprocess.run([*command, str(found), str(start)], capture_output=True)
         said = (child.stdout + child.stderr).decode("utf-8", "replace")
         faults = [_handed_out(path, out / f"fuzz_{name}_{path.name}") for path in Path(work).glob("fault_*")]

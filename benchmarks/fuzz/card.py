@@ -1,6 +1,6 @@
 """What any file may do that lies beside a model as its card: be believed, or be refused as no card.
 
-python -m benchmarks.fuzz_card --seconds 60
+python -m benchmarks.fuzz.card --seconds 60
 """
 
 from __future__ import annotations

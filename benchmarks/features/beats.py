@@ -13,7 +13,7 @@ import mir_eval
 import numpy as np
 
 from benchmarks import results
-from benchmarks.feature_reference import live_frames
+from benchmarks.features.reference import live_frames
 from bridges.features_file.job import read
 from engine.features.bus import HOP_SAMPLES, SAMPLE_RATE
 from engine.features.resample import resample

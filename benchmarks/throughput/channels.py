@@ -1,6 +1,6 @@
 """How cost grows with the channels, on one thread: hops of 10 ms, each when its sound would be there.
 
-Each number of channels is measured in a process of its own: `python -m benchmarks.throughput_channels CHAIN N HOPS`
+Each number of channels is measured in a process of its own: `python -m benchmarks.throughput.channels CHAIN N HOPS`
 prints one line of JSON.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.throughput_clock import Cost, timed
-from benchmarks.throughput_sound import HOP_FRAMES, HOP_SECONDS, SAMPLE_RATE, guitar, hops
+from benchmarks.throughput.clock import Cost, timed
+from benchmarks.throughput.sound import HOP_FRAMES, HOP_SECONDS, SAMPLE_RATE, guitar, hops
 from engine.build import build_chains
 from engine.config import Config, SourceConfig
 from engine.lane import Lane, push_together
