@@ -498,3 +498,27 @@ def test_every_control_of_the_table_does_something():
             [e for e in performed(Director(follow_beat=False), band(4.0), script) if isinstance(e, Position)]
         )
         assert (np.abs(places - usual).max() > 0.01) == (name != "section"), name
+
+
+class Onlooker:
+    """A proposer that keeps whom it was told an artist has by hand, and where."""
+
+    def prepare(self, names, rate_hz, radius_metres):
+        self.seen = []
+
+    def propose(self, heard, out):
+        self.seen.append((heard.by_hand.copy(), heard.positions[:, 0].copy()))
+        out[:] = heard.positions
+
+    def reset(self):
+        self.seen = []
+
+
+def test_a_model_is_told_whom_an_artist_moves_by_hand():
+    director = Director(follow_beat=False)
+    director._proposer = onlooker = Onlooker()
+    script = {20: [steer("place", 2.0, 1.0, source="guitar")], 100: [steer("release", source="guitar")]}
+    performed(director, THREE_SECONDS, script)
+    by_hand = np.array([each for each, _ in onlooker.seen])
+    assert by_hand[21:99, 1].all() and not by_hand[:20].any() and not by_hand[102:].any()
+    assert not by_hand[:, [0, 2]].any() and onlooker.seen[99][1][1] == pytest.approx(2.0, abs=0.3)

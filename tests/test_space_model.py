@@ -113,6 +113,30 @@ def test_what_others_moved_is_followed(path):
     assert np.abs(out[0, :2] - corner).max() < (APART + 0.15) * RADIUS < np.abs(free - corner).max()
 
 
+def test_what_an_artist_showed_by_hand_is_gone_on_with(path):
+    """While it is led the net sees where it is and how fast; let go, it goes on from there, another way after another
+    showing; and as if it had never been shown anything where it was shown nothing."""
+    one, n_led = columns(), 40
+    circle = 0.4 * RADIUS * np.stack([np.cos(np.arange(n_led) / 5), np.sin(np.arange(n_led) / 5)], axis=-1)
+    ends = []
+    for led in (circle, -circle, circle[:, ::-1]):
+        model = SpaceModel(str(path), temperature=0.0)
+        shown = np.repeat(led[None], len(NAMES), axis=0)
+        places = rehearse(model, NAMES, one.ears, one.band, one.section_names, np.zeros((4, 3)), 10.0, RADIUS, shown)
+        np.testing.assert_array_equal(places[:, :n_led, :2], shown)
+        assert np.abs(places[:, n_led, :2] - shown[:, -1]).max() < 0.2 * RADIUS
+        ends.append(places[:, -1, :2] - shown[:, -1])
+    assert np.abs(ends[0] - ends[1]).max() > 0.05 and np.abs(ends[0] - ends[2]).max() > 0.05
+    watching = SpaceModel(str(path), temperature=0.0)
+    watching.prepare(NAMES, 10.0, RADIUS)
+    heard = Heard(0.1, one.ears[:, 0], one.band[0], np.zeros((4, 3)), "verse", names=NAMES)
+    heard.by_hand, out, net = np.ones(4, np.bool_), np.zeros((4, 3)), watching._net
+    for k in range(3):
+        heard.positions[:, 0] = 0.1 * RADIUS * k
+        watching.propose(heard, out)
+    np.testing.assert_allclose(net.inputs["previous"], [[0.2, 0.0, 1.0, 0.0, 1.0]] * 4, atol=1e-6)
+
+
 @pytest.mark.parametrize("names", [("voice",), ("a", "b"), tuple(f"gtr {i}" for i in range(12))])
 def test_any_number_of_sources(path, names):
     places = moved(SpaceModel(str(path)), columns(30, names))

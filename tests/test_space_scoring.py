@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.accuracy_space import broken_bounds
 from engine.space.conditions import N_SECTION
-from training.space.comparing import HEAD, rows
+from training.space.comparing import HEAD, rows, worth
 from training.space.dataset import Sequence
 from training.space.scoring import (
     Score,
@@ -15,6 +15,7 @@ from training.space.scoring import (
     baselines,
     coverage,
     mean_score,
+    of_the_takes,
     onset_correlation,
     score,
     separation,
@@ -92,6 +93,35 @@ def test_baselines_are_what_they_are_called():
     assert speeds(found["circle"], RATE).mean() == pytest.approx(usual, rel=0.01)
     stranger = baselines(learnt)["mean"](replace(one, performer="Kim"))
     assert np.abs(stranger - 1.25).max() < 0.1
+
+
+def test_who_has_watched_knows_more_and_is_scored_on_the_rest():
+    learnt, one = [columns(circles(), performer="Zoe")], columns(circles(radius=0.3) + 0.5, "03-c", "Kim")
+    n = 150
+    found = {name: mover(one) for name, mover in baselines(learnt, n).items()}
+    watched = true_places(one)[:, :n].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(found["mean"], np.repeat(watched, N, axis=1))
+    np.testing.assert_array_equal(found["hold"], np.repeat(true_places(one)[:, n - 1 : n], N, axis=1))
+    np.testing.assert_allclose(found["circle"][:, n - 1], true_places(one)[:, n - 1], atol=1e-9)
+
+    def late(columns):
+        return np.concatenate([np.full((2, n, 2), 9.0), true_places(columns)[:, n:]], axis=1)
+
+    assert of_the_takes(late, [one], n).rmse_metres == 0 < of_the_takes(late, [one]).rmse_metres
+
+
+def test_neither_standing_still_nor_jitter_is_worth_most():
+    one = columns(circles() * np.linspace(0.5, 1.5, N)[None, :, None].astype(np.float32))
+    learnt = [columns(circles())]
+    rng = np.random.default_rng(0)
+    movers = {
+        **baselines(learnt),
+        "near": lambda columns: true_places(columns) * 0.9,
+        "jitter": lambda columns: true_places(columns) + rng.normal(0.0, 1.0, (2, N, 2)),
+    }
+    scores = {name: of_the_takes(mover, [one]) for name, mover in movers.items()}
+    assert worth(scores, "near") < 0.3 and worth(scores, "jitter") > 1.0
+    assert not any(worth(scores, still) < 1.0 for still in ("mean", "hold", "circle"))
 
 
 def test_tables_and_bounds():

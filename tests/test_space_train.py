@@ -14,8 +14,8 @@ from tests.support.space_session import make_session
 from training import export_space, train_space
 from training.export_space import export_run
 from training.exporting import ParityError
-from training.nets.space import SpaceNet, expected, mixture_of, surprise
-from training.space.batches import batch_of, class_speeds, load_split, whole
+from training.nets.space import BY_HAND, MOVEMENT, SpaceNet, expected, mixture_of, surprise
+from training.space.batches import batch_of, class_speeds, draw_batch, load_split, whole
 from training.space.columns import columns_of, split_songs, write_columns
 from training.train_space import Knobs, losses, train
 
@@ -87,6 +87,21 @@ def test_a_tick_is_answered_from_the_past_alone(columns):
     again = said(net(), one)[0]
     torch.testing.assert_close(again[:, :, :30], whole_answer[:, :, :30], atol=EXACT, rtol=0)
     assert (again[:, :, 30:] - whole_answer[:, :, 30:]).abs().max() > 1e-3
+
+
+def test_what_is_shown_does_not_stray_and_the_rest_does(columns):
+    sequence = load_split(columns / "train.npz")[0]
+    n_shown = []
+    for seed in range(12):
+        one = draw_batch([sequence], ("Zoe",), np.random.default_rng(seed), 1, 50, True, torch.device("cpu"))
+        by_hand = one.previous[0, 0, :, BY_HAND].bool()
+        n_shown.append(int(by_hand.sum()))
+        assert by_hand[: n_shown[-1]].all()
+        # what is answered is where it truly is at the next tick, and so what is shown there, unless it strays
+        apart = (one.previous[0, :, 1:, :2] - one.target[0, :, :-1]).abs().amax(dim=(0, 2))
+        assert not apart[by_hand[1:]].gt(EXACT).any()
+        assert apart[~by_hand[1:]].max() > 1e-3
+    assert 0 in n_shown and 30 <= max(n_shown) < 50
 
 
 def test_others_are_heard_and_seen(columns):
@@ -197,10 +212,15 @@ def test_what_cannot_be_learnt_is_refused(columns, tmp_path):
     assert train_space.Knobs().head in HEADS
 
 
-def test_an_anchor_never_sees_where_sources_are(columns):
+def test_an_anchor_sees_only_what_an_artist_moved_by_hand(columns):
     one = batch(columns)
+    n_shown = int(one.previous[0, 0, :, BY_HAND].sum())
+    assert 5 < n_shown < one.previous.shape[2] / 2
     before = said(net(), one)[1]
-    one.previous[:] = torch.rand_like(one.previous)
+    one.previous[:, :, n_shown:, MOVEMENT] = torch.rand_like(one.previous[:, :, n_shown:, MOVEMENT])
     torch.testing.assert_close(said(net(), one)[1], before, atol=0, rtol=0)
+    one.previous[:, :, 3:n_shown, MOVEMENT] += 0.5
+    seen = said(net(), one)[1] - before
+    assert seen[:, :, :3].abs().max() == 0 and seen[:, :, n_shown:].abs().max() > 1e-4
     one.ears[:, 0] = 1.0 - one.ears[:, 0]
     assert (said(net(), one)[1] - before).abs().max() > 1e-4

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from engine.models.card import MODELS_FOLDER, sha256_of
 from engine.space.conditions import N_SECTION
 from engine.space.heads import HEADS
-from engine.space.model import SpaceCard, identity_width
+from engine.space.model import PREVIOUS_COLUMNS, SpaceCard, identity_width
 from engine.space.model import SpaceNet as Runner
 from engine.space.proposer import BAND_COLUMNS, EAR_COLUMNS
 from training.exporting import PARITY, ParityError, load_averaged, publish, run_of
@@ -63,7 +63,7 @@ def export(net: SpaceNet, out: Path, columns: Columns, styles: tuple[str, ...], 
 
     def card_of(graph: Path) -> SpaceCard:
         return SpaceCard(
-            out.stem, net.head, columns.rate_hz, net.hidden, 2 * net.layers, styles, sha256_of(graph), **papers
+            out.stem, net.head, columns.rate_hz, net.hidden, 2 * net.layers + 1, styles, sha256_of(graph), **papers
         )
 
     return publish(
@@ -84,7 +84,7 @@ def write_graph(net: SpaceNet, path: Path) -> None:
         "band": torch.zeros(len(BAND_COLUMNS)),
         "section": torch.zeros(N_SECTION),
         "identity": torch.zeros(n_sources, n_identity),
-        "previous": torch.zeros(n_sources, 4),
+        "previous": torch.zeros(n_sources, len(PREVIOUS_COLUMNS)),
     }
     sources = {name: {0: "sources"} for name in ("ears", "identity", "previous", "answer")}
     sources |= {name: {1: "sources"} for name in ("h", "c", "h_out", "c_out")}

@@ -3,7 +3,8 @@
 A model that drives itself sees its own past mistakes. So in training the past it is shown strays from the performer's
 path, and the speed it should answer leads back within RETURN_SECONDS. It strays as its own mistakes would: pushed aside
 smoothly and coming back all the while. Were its straying rougher than its own movement, it would learn to tell the
-two apart, and to correct only what never happens to it.
+two apart, and to correct only what never happens to it. In some stretches the performer has everything by hand at
+first, for SHOWN_SECONDS: nothing strays then, and a model learns to tell from it whose style to go on in.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from training.space.dataset import Sequence as Columns
 STRAY = (0.02, 0.1, 0.3, 0.6)  # radii, root mean square, one of them for each stretch
 PUSH_SECONDS = (0.5, 1.0)  # time constants of what pushes it aside
 RETURN_SECONDS = 2.0
-FORGET_STYLE = 0.15  # of the stretches: whose style they are is not told
+SHOWN, SHOWN_SECONDS = 0.6, (3.0, 20.0)  # of the stretches, and for how long
+FORGET_STYLE = 0.3  # of the stretches: whose style they are is not told
 FORGET_BEAT = 0.15  # of the stretches: no beat is known
 BEAT_COLUMNS = [i for i, name in enumerate(BAND_COLUMNS) if name.startswith(("beat", "bar"))]
 
@@ -87,9 +89,9 @@ def batch_of(stretches: Iterable[tuple[np.ndarray, ...]], device: torch.device) 
 
 
 def whole(sequence: Columns, styles: Sequence[str], is_place: bool) -> tuple[np.ndarray, ...]:
-    """A sequence as one stretch, nothing strayed."""
-    sources = np.arange(len(sequence.names))
-    return _cut(sequence, styles, sources, 0, len(sequence.band) - 1, np.zeros((len(sources), 1, 2)), is_place, True)
+    """A sequence as one stretch, nothing strayed; its first third is shown by hand."""
+    sources, n_ticks = np.arange(len(sequence.names)), len(sequence.band) - 1
+    return _cut(sequence, styles, sources, 0, n_ticks, n_ticks // 3, np.zeros((len(sources), 1, 2)), is_place, True)
 
 
 def _stretch(
@@ -97,18 +99,24 @@ def _stretch(
 ) -> tuple[np.ndarray, ...]:
     sources = rng.permutation(len(sequence.names))[:n_sources]
     begin = int(rng.integers(len(sequence.band) - n_ticks))
-    stray = rng.choice(STRAY) * _straying(n_sources, n_ticks + 1, sequence.rate_hz, rng)
-    stretch = _cut(sequence, styles, sources, begin, n_ticks, stray, is_place, rng.random() > FORGET_STYLE)
+    is_shown = rng.random() < SHOWN
+    n_shown = min(round(rng.uniform(*SHOWN_SECONDS) * sequence.rate_hz), 2 * n_ticks // 3) if is_shown else 0
+    stray = rng.choice(STRAY) * _straying(n_sources, n_ticks + 1, n_shown, sequence.rate_hz, rng)
+    told = rng.random() > FORGET_STYLE
+    stretch = _cut(sequence, styles, sources, begin, n_ticks, n_shown, stray, is_place, told)
     if rng.random() < FORGET_BEAT:
         stretch[1][:, BEAT_COLUMNS] = 0.0
         stretch[2][:, COUNTED] = 0.0
     return stretch
 
 
-def _straying(n_sources: int, n_ticks: int, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
-    """[n_sources, n_ticks, 2], as far as 1 in the mean; it was under way before the stretch begins."""
+def _straying(n_sources: int, n_ticks: int, n_shown: int, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
+    """[n_sources, n_ticks, 2], as far as 1 in the mean. It begins after what is shown; where nothing is, it was under
+    way before the stretch begins."""
     n_before = round(5 * RETURN_SECONDS * rate_hz)
     stray = rng.normal(0.0, 1.0, (n_sources, n_before + n_ticks, 2))
+    if n_shown:
+        stray[:, : n_before + n_shown] = 0.0
     power = np.zeros(2 * n_before)
     power[0] = 1.0
     for seconds in (*PUSH_SECONDS, RETURN_SECONDS):
@@ -123,6 +131,7 @@ def _cut(
     sources: np.ndarray,
     begin: int,
     n_ticks: int,
+    n_shown: int,
     stray: np.ndarray,
     is_place: bool,
     tell_style: bool,
@@ -140,13 +149,14 @@ def _cut(
     identity = identity_of(sequence, styles if tell_style else ())[sources]
     identity = np.pad(identity, ((0, 0), (0, identity_width(tuple(styles)) - identity.shape[1])))
     identity[:, len(ROLES) : len(ROLES) + 2] = sequence.places[sources, 0]
+    by_hand = np.broadcast_to((np.arange(n_ticks + 1) < n_shown)[None, :, None], (len(sources), n_ticks + 1, 1))
     ticks = slice(begin, begin + n_ticks)
     return (
         sequence.ears[sources, ticks],
         sequence.band[ticks].copy(),
         sequence.section[ticks].copy(),
         identity.astype(np.float32),
-        np.concatenate([shown, speed], axis=-1)[:, :-1].astype(np.float32),
+        np.concatenate([shown, speed, by_hand], axis=-1)[:, :-1].astype(np.float32),
         target.astype(np.float32),
         class_of(target),
         true[:, 1:].astype(np.float32),

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.space.session_folder import SessionError, SessionFolder
 from training.space.batches import save_set
@@ -30,13 +30,21 @@ def find_sessions(paths: Iterable[Path]) -> list[SessionFolder]:
     return found
 
 
-def advised_split(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
-    """Songs to leave out and songs to look at, where a corpus's own manifest beside its sessions says so."""
+class Advice(NamedTuple):
+    """Of a corpus, how it is meant; of sessions that say nothing, nothing."""
+
+    leave_out: Sequence[str] = ()
+    valid: Sequence[str] = ()
+    styles: Sequence[str] = ()  # performers that can be asked for by name; none: all
+
+
+def advice_of(paths: Iterable[Path]) -> Advice:
+    """What a corpus's own manifest beside its sessions says."""
     for path in paths:
         manifest = path.parent / "manifest.json"
         if manifest.is_file() and "songs" in (said := json.loads(manifest.read_text(encoding="utf-8"))):
-            return said["songs"]["test"], said["songs"]["valid"]
-    return [], []
+            return Advice(said["songs"].get("test", ()), said["songs"]["valid"], said.get("styles", ()))
+    return Advice()
 
 
 def columns_of(
@@ -77,14 +85,16 @@ def split_songs(
     return splits
 
 
-def write_columns(folder: Path, sessions: Sequence[SessionFolder], splits: dict[str, list[Columns]]) -> dict[str, Any]:
-    """What training reads, and where it came from."""
+def write_columns(
+    folder: Path, sessions: Sequence[SessionFolder], splits: dict[str, list[Columns]], styles: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What training reads, and where it came from. `styles`: whom one can ask for, by default every performer."""
     papers = [session.papers for session in sessions]
     terms = {credit["name"]: credit for one in papers for credit in one.credits}
     learnt = splits["train"]
     minutes = sum(len(one.band) / one.rate_hz for one in learnt) / 60
     manifest = {
-        "styles": sorted({one.performer for one in learnt}),
+        "styles": list(styles) or sorted({one.performer for one in learnt}),
         "performers": sorted({one.performer for split in splits.values() for one in split}),
         "songs": {split: sorted({one.title for one in takes}) for split, takes in splits.items()},
         "minutes": round(minutes, 1),

@@ -1,9 +1,12 @@
-"""A model beside what anyone has without one, on the same songs: the table."""
+"""A model beside what anyone has without one, on the same songs: the table; and by what models are chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from engine.space.model import SpaceModel
 from engine.space.panner import RulePanner
@@ -11,38 +14,42 @@ from training.space.dataset import Sequence as Columns
 from training.space.scoring import Mover, Score, baselines, moved_by, of_the_performer, of_the_takes
 
 TEMPERATURES = (0.0, 0.7)  # the likeliest, and as it is performed
-PERFORMED = f"temperature {TEMPERATURES[-1]:g}"
+PERFORMED = f"model, temperature {TEMPERATURES[-1]:g}"
+WATCHED_SECONDS = 20.0
 TRIVIAL = ("mean", "hold", "circle")
 WEIGHED = ("rmse_metres", "angle_degrees", "speed_distance")
 HEAD = ("", "position RMSE m", "angle °", "speed distance m/s", "mean speed m/s", "jerk m/s³", "separation m",
         "room covered", "onsets and movement")  # fmt: skip
 
 
-def movers(
-    models: Mapping[str, Path], learnt_from: Sequence[Columns], n_watched: int = 0, told_style: bool = True
-) -> dict[str, Mover]:
-    """Everything that is compared, by the name it has in tables. `n_watched`: ticks of the performer that are shown
-    first; `told_style`: models are told whose song it is, where they know the performer."""
-    found: dict[str, Mover] = {}
-    for name, path in models.items():
-        for temperature in TEMPERATURES:
-            found[f"{name}, temperature {temperature:g}"] = moved_by(_model(path, temperature, told_style), n_watched)
-    return {**found, "rule panner": moved_by(lambda columns: RulePanner()), **baselines(learnt_from, n_watched)}
+class Group(NamedTuple):
+    """Takes that are scored together. `watched_seconds`: of the performer, shown to every mover and not scored."""
+
+    title: str
+    takes: Sequence[Columns]
+    watched_seconds: float = 0.0
 
 
-def compare(movers_by_name: Mapping[str, Mover], takes: Sequence[Columns], n_watched: int = 0) -> dict[str, Score]:
-    return {
-        "the performer": of_the_performer(takes, n_watched),
-        **{name: of_the_takes(mover, takes, n_watched) for name, mover in movers_by_name.items()},
+def compare(
+    model: Path, learnt_from: Sequence[Columns], group: Group, temperatures: Sequence[float] = TEMPERATURES
+) -> dict[str, Score]:
+    """The model, which is told whose song it is where it knows the performer; and everything it is measured by."""
+    n_watched = round(group.watched_seconds * group.takes[0].rate_hz)
+    movers: dict[str, Mover] = {
+        f"model, temperature {temperature:g}": moved_by(_model(model, temperature), n_watched)
+        for temperature in temperatures
     }
+    movers |= {"rule panner": moved_by(lambda columns: RulePanner()), **baselines(learnt_from, n_watched)}
+    scores = {name: of_the_takes(mover, group.takes, n_watched) for name, mover in movers.items()}
+    return {"the performer": of_the_performer(group.takes, n_watched), **scores}
 
 
-def worth(scores: Mapping[str, Score], name: str) -> float:
+def worth(scores: Mapping[str, Score], name: str = PERFORMED) -> float:
     """By what models are chosen, the less the better: each of WEIGHED as a share of the best that TRIVIAL do, and the
-    mean of the three. What stands still gets no less than 1, as it errs in speed; what jitters errs in all."""
-    best = [min(getattr(scores[one], what) for one in TRIVIAL) for what in WEIGHED]
+    mean of the three. What stands still gets no less than 1, as it errs in speed; what jitters errs in all three."""
+    best = [np.nanmin([getattr(scores[one], what) for one in TRIVIAL]) for what in WEIGHED]
     own = [getattr(scores[name], what) for what in WEIGHED]
-    return sum(mine / least for mine, least in zip(own, best, strict=True)) / len(WEIGHED)
+    return float(np.mean(np.divide(own, best)))
 
 
 def rows(scores: Mapping[str, Score]) -> list[list[str]]:
@@ -54,10 +61,10 @@ def rows(scores: Mapping[str, Score]) -> list[list[str]]:
     ]
 
 
-def _model(path: Path, temperature: float, told_style: bool):
+def _model(path: Path, temperature: float):
     def make(columns: Columns) -> SpaceModel:
         model = SpaceModel(str(path), "", temperature)
-        if told_style and columns.performer in model.card.styles:
+        if columns.performer in model.card.styles:
             model.style = columns.performer
         return model
 

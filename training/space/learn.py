@@ -16,7 +16,7 @@ from engine.space.model import read_space_card
 from training.export_space import export_run
 from training.exporting import ParityError
 from training.space import comparing
-from training.space.columns import advised_split, columns_of, find_sessions, split_songs, write_columns
+from training.space.columns import advice_of, columns_of, find_sessions, split_songs, write_columns
 from training.space.dataset import RATE_HZ, only
 from training.space.dataset import Sequence as Columns
 from training.train_space import Knobs, train
@@ -98,14 +98,15 @@ def _train(chosen: argparse.Namespace) -> None:
     if not every:
         raise ValueError("nothing was moved in these sessions; record positions first")
     leave_out, valid = chosen.leave_out, chosen.valid
+    advice = advice_of(chosen.sessions)
     if not (leave_out or valid or chosen.leave_one_out):
-        leave_out, valid = advised_split(chosen.sessions)
+        leave_out, valid = advice.leave_out, advice.valid
     rounds = [(chosen.out, leave_out)]
     if chosen.leave_one_out:
         rounds = [(chosen.out / title, [title]) for title in sorted({one.title for one in every})]
     for out, leave_out in rounds:
         splits = split_songs(every, leave_out, valid)
-        write_columns(out / "columns", sessions, splits)
+        write_columns(out / "columns", sessions, splits, advice.styles)
         knobs = _knobs(chosen, splits["train"])
         train(out / "columns", out, knobs)
         model = out / "space.onnx"
@@ -136,7 +137,7 @@ def _print_table(model: Path, learnt_from: Sequence[Columns], takes: Sequence[Co
     from rich.console import Console
     from rich.table import Table
 
-    scores = comparing.compare(comparing.movers({"model": model}, learnt_from), takes)
+    scores = comparing.compare(model, learnt_from, comparing.Group("songs left out", takes))
     songs = ", ".join(sorted({one.title for one in takes}))
     table = Table(*comparing.HEAD, title=f"{len(takes)} takes of {songs}")
     for row in comparing.rows(scores):

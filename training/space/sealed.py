@@ -34,6 +34,7 @@ N_POP = 8
 RECORDED = ("sectoid/Metal madness", "muldjord/armygeddon", "muldjord/internal_degeneration")
 N_STRANGERS, N_FOREIGNERS = 15, 5
 SONGS_EACH = 3
+STRANGER, FOREIGNER = "stranger", "foreigner"
 
 
 def make(data: Path, out: Path) -> None:
@@ -48,8 +49,8 @@ def make(data: Path, out: Path) -> None:
 
 
 def parts_of(titles: list[str], rng: np.random.Generator) -> list[Part]:
-    strangers = draw_performers([f"stranger {i + 1}" for i in range(N_STRANGERS)], rng)
-    foreigners = [draw_performer(f"foreigner {i + 1}", rng, FOREIGN) for i in range(N_FOREIGNERS)]
+    strangers = draw_performers([f"{STRANGER} {i + 1}" for i in range(N_STRANGERS)], rng)
+    foreigners = [draw_performer(f"{FOREIGNER} {i + 1}", rng, FOREIGN) for i in range(N_FOREIGNERS)]
     everyone = (*KNOWN, *strangers, *foreigners)
     return [(one, sorted(map(str, rng.choice(titles, SONGS_EACH, replace=False)))) for one in everyone]
 
