@@ -20,9 +20,10 @@ from pathlib import Path
 from benchmarks import results
 from benchmarks.circumstances import circumstances
 from benchmarks.faults.show import Show
+from benchmarks.soak.burdens import BURDENS, burdens
 from benchmarks.soak.figures import Figures, Sample
-from benchmarks.soak.hogs import BURDENS, HOG, LITTER, burdens, install
 from benchmarks.soak.plot import draw
+from benchmarks.soak.plugin import HOG, LITTER, install
 
 QUICK_SECONDS = 60.0
 SAMPLE_SECONDS, LINE_SECONDS = 1.0, 60.0
