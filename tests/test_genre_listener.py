@@ -172,6 +172,7 @@ def test_a_label_is_kept_until_another_has_led_clearly_for_some_answers(model):
     dark, bright = "dark", "bright"
     assert LED_ANSWERS == 2
     assert labels_of(model, [0.3, 0.7, 0.3, 0.7, 0.3, 0.3]) == [dark] * 6, "a single answer is no change"
+    assert labels_of(model, [0.3, 0.7, 0.54, 0.7]) == [dark] * 4, "nor are two with a weaker one between"
     assert labels_of(model, [0.3, 0.54, 0.54, 0.54, 0.54]) == [dark] * 5, "a lead of less than 0.1 is none"
     assert labels_of(model, [0.3, 0.7, 0.7, 0.54, 0.3, 0.3]) == [dark, dark, bright, bright, bright, dark]
 
