@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from benchmarks import latency
 from benchmarks.latency import ledger as latency_ledger
 from benchmarks.latency.ledger import ROWS, answers
 from benchmarks.latency.loopback import loopback, rounds_of
-from benchmarks.latency.report import Measured, broken_bounds, ledger, nearest_rank
+from benchmarks.latency.report import Measured, broken_bounds, ledger, nearest_rank, stillness_table
 from benchmarks.latency.run import Condition, Raw, due_seconds, sounded_seconds
 from benchmarks.latency.sounds import LEAD_SECONDS, Stimulus, Track, click_track, recorded_track, together
+from benchmarks.rig import sleeper
 from benchmarks.rig.jack import Cycles
 from benchmarks.rig.midi_client import MidiClient
 from benchmarks.rig.midi_client import Received as MidiReceived
@@ -77,7 +79,8 @@ def raw() -> Raw:
         midi += [MidiReceived(sent + MIDI_AFTER, (0x99, 37, 64)), MidiReceived(sent + 0.06, (0x89, 37, 0))]
     cycles = cycles_of(len(track.samples))
     condition = Condition(PERIOD, RATE, 40, 4.0)
-    return Raw(condition, (track,), cycles, osc, midi, session.latency_ms(), STATUS, due_seconds(cycles, RATE))
+    due = due_seconds(cycles, RATE)
+    return Raw(condition, (track,), cycles, osc, midi, session.latency_ms(), STATUS, due, np.zeros(0))
 
 
 def test_a_sound_begins_at_its_frame_and_comes_when_it_is_due():
@@ -173,7 +176,7 @@ def test_percentiles_are_values_that_were_measured():
 
 def test_a_broken_bound_is_said_and_a_kept_one_is_not(raw):
     (heard,) = answers(raw)
-    measured = Measured(raw.condition, (heard,), STATUS, raw.declared_ms)
+    measured = Measured(raw.condition, (heard,), STATUS, raw.declared_ms, np.zeros(0))
     assert broken_bounds([measured]) == []
     late = {**heard.rows, "engine": np.where(np.arange(len(heard.osc_ms)) % 40, heard.rows["engine"], 30.0)}
     said = " ".join(broken_bounds([replace(measured, answers=(replace(heard, rows=late),))]))
@@ -184,6 +187,23 @@ def test_a_broken_bound_is_said_and_a_kept_one_is_not(raw):
     assert ledger(measured, shifted)["unexplained"][1] == pytest.approx(3.0, abs=1e-3)
     missing = replace(heard, n_played=heard.n_played + 1)
     assert "clicks were not told" in " ".join(broken_bounds([replace(measured, answers=(missing,))]))
+
+
+def test_how_late_a_sleeper_woke_is_told_of_every_time(raw, monkeypatch):
+    now = 5.0
+    overslept = iter([0.0, 0.003, 0.0, 0.010, 0.0])
+
+    def oversleep(seconds):
+        nonlocal now
+        now += seconds + next(overslept)
+
+    monkeypatch.setattr(sleeper.time, "monotonic", lambda: now)
+    monkeypatch.setattr(sleeper.time, "sleep", oversleep)
+    ended = SimpleNamespace(is_set=iter([False] * 5 + [True]).__next__)
+    late = sleeper.sleep(ended)
+    assert late == pytest.approx([0, 3, 0, 10, 0], abs=1e-3), "a late waking makes the next one neither late nor early"
+    table = stillness_table([Measured(raw.condition, (), STATUS, {}, np.array(late))])
+    assert table.endswith("| 40 ms | 0.00 | 10.00 | 10.00 | 10.00 |")
 
 
 def test_a_recording_of_yours_is_labelled_in_seconds(tmp_path):

@@ -25,6 +25,10 @@ WHAT = (
     "`strike`, drum hits by `drums`, piano notes by `notes`, all at the same time. Jitter: p95 − p5; sd: standard "
     "deviation. A MIDI message leaves with the next period of JACK, up to a block later than OSC."
 )
+STILL = (
+    "By how much a thread woke late that only sleeps, 500 times a second, above the priority of everybody here: what "
+    "the machine did by itself, milliseconds."
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Measured:
     answers: tuple[Answers, ...]
     status: dict[str, float]
     declared_ms: dict[str, float]
+    asleep_ms: np.ndarray  # see run.Raw
 
 
 def nearest_rank(values: np.ndarray, percent: float) -> float:
@@ -60,6 +65,7 @@ def report(measured: list[Measured], sounds: str, where: dict[str, str]) -> str:
         parts += [head, lateness_table(rows, lambda c: f"{c.look_ahead_ms} ms", "dial", kinds=("note",))]
     parts += [f"#### Where the time goes, {measured[0].condition}", ledger_table(measured[0])]
     parts += ["#### What is added to what the stages declare", added_table(usual)]
+    parts += ["#### How still the machine was meanwhile", STILL, stillness_table(measured)]
     broken = broken_bounds(measured)
     parts.append("\n".join(f"- {sentence}" for sentence in broken) if broken else "Every bound is kept.")
     parts.append(" · ".join(where.values()))
@@ -155,6 +161,15 @@ def added_table(measured: Iterable[Measured]) -> str:
     return markdown(head, rows)
 
 
+def stillness_table(measured: Iterable[Measured]) -> str:
+    rows = []
+    for one in (one for one in measured if len(one.asleep_ms)):
+        condition = one.condition
+        cells = [f"{nearest_rank(one.asleep_ms, percent):.2f}" for percent in (50, 99, 99.9, 100)]
+        rows.append((f"{condition.block_samples}", f"{condition.sample_rate}", f"{condition.look_ahead_ms} ms", *cells))
+    return markdown(("block", "rate", "dial", "p50", "p99", "p99.9", "max"), rows) if rows else "Not permitted here."
+
+
 def broken_bounds(measured: list[Measured]) -> list[str]:
     """A sentence for each bound that is not kept; none when all is well."""
     return [sentence for one in measured for heard in one.answers for sentence in _broken(one, heard)]
@@ -198,6 +213,7 @@ def numbers(measured: list[Measured], where: dict[str, str]) -> dict[str, Any]:
                 "look_ahead_ms": one.condition.look_ahead_ms,
                 "declared_ms": one.declared_ms,
                 "status": one.status,
+                "asleep_ms": {str(p): nearest_rank(one.asleep_ms, p) for p in PERCENTILES},
                 "tracks": {
                     heard.track: {
                         "played": heard.n_played,
