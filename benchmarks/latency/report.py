@@ -52,20 +52,20 @@ def report(measured: list[Measured], sounds: str, where: dict[str, str]) -> str:
     rates = dict.fromkeys(m.condition.sample_rate for m in measured)
     dials = [m for m in measured if m.condition.look_ahead_ms != measured[0].condition.look_ahead_ms]
     usual = [m for m in measured if m not in dials]
-    parts = ["### Latency", WHAT, f"Played: {sounds}.", "![how late, and what it is made of](latency.png)"]
+    parts = [WHAT, f"Played: {sounds}.", "![how late, and what it is made of](latency.png)"]
     for rate in rates:
         same = sorted((m for m in usual if m.condition.sample_rate == rate), key=lambda m: m.condition.block_samples)
-        head = f"#### Blocks at {rate} Hz, notes at {usual[0].condition.look_ahead_ms} ms"
+        head = f"### Blocks at {rate} Hz, notes at {usual[0].condition.look_ahead_ms} ms"
         parts += [head, lateness_table(same, lambda c: str(c.block_samples), "block")]
     if dials:
         rows = sorted([measured[0], *dials], key=lambda m: m.condition.look_ahead_ms)
         head = (
-            f"#### The dial, blocks of {measured[0].condition.block_samples} at {measured[0].condition.sample_rate} Hz"
+            f"### The dial, blocks of {measured[0].condition.block_samples} at {measured[0].condition.sample_rate} Hz"
         )
         parts += [head, lateness_table(rows, lambda c: f"{c.look_ahead_ms} ms", "dial", kinds=("note",))]
-    parts += [f"#### Where the time goes, {measured[0].condition}", ledger_table(measured[0])]
-    parts += ["#### What is added to what the stages declare", added_table(usual)]
-    parts += ["#### How still the machine was meanwhile", STILL, stillness_table(measured)]
+    parts += [f"### Where the time goes, {measured[0].condition}", ledger_table(measured[0])]
+    parts += ["### What is added to what the stages declare", added_table(usual)]
+    parts += ["### How still the machine was meanwhile", STILL, stillness_table(measured)]
     broken = broken_bounds(measured)
     parts.append("\n".join(f"- {sentence}" for sentence in broken) if broken else "Every bound is kept.")
     parts.append(" · ".join(where.values()))
