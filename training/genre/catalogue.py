@@ -18,13 +18,20 @@ LICENCES = frozenset(
     GPL-2 GPL-2+ GPL-3+""".split()
 )
 SOURCES = ("debian", "pypi", "mma", "data")
+SIDES = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """file: where it is put, CLASS/NAME.flac; source: "debian:PACKAGE", "pypi:PACKAGE==VERSION", "mma" (an accompaniment
-    generator) or "data:FOLDER"; path: in that source, "ARCHIVE!MEMBER" inside one of its archives, "A + B" for two files
-    that sound together, and for mma what to play; player: what renders it, "" for a recording."""
+    """One row. The fields that do not speak for themselves:
+
+    file: where it is put, CLASS/NAME.flac.
+    source: "debian:PACKAGE", "pypi:PACKAGE==VERSION", "mma" (an accompaniment generator) or "data:FOLDER".
+    path: in that source; "ARCHIVE!MEMBER" inside one of its archives, "A + B" for two files that sound together,
+        "FILE#NUMBER" for a tune of a collection, and for mma what to play (arrangements.mma_band).
+    player: what renders it, "" for a recording.
+    side: where the default model's split put it, "" where it is not used.
+    """
 
     file: str
     label: str
@@ -37,6 +44,7 @@ class Excerpt:
     start_seconds: float
     seconds: float
     evidence: str
+    side: str
 
     @property
     def is_rendering(self) -> bool:
