@@ -23,7 +23,7 @@ class Augment:
     tilt_db: float = 3.0  # from the middle of the mel scale to either end
     ripple_db: float = 1.5  # an equaliser's slow wave over it
     noise_share: float = 0.3
-    noise_db: tuple[float, float] = (-60.0, -30.0)  # of a noise floor, below the window's loudest band
+    noise_db: tuple[float, float] = (-70.0, -40.0)  # of a noise floor, below the window's loudest band
     mask_share: float = 0.5
     mask_seconds: float = 1.0  # of the longest stretch that is replaced by the window's mean
     young_share: float = 0.1  # of windows of music that has just begun: the listener hears it over and over

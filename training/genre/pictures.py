@@ -25,11 +25,11 @@ def draw_all(sides: Sides, classes: tuple[str, ...], folder: Path) -> list[str]:
     }  # fmt: skip
     for kind, draw in kinds.items():
         side_inches = 3.6 + 0.32 * len(classes) if kind == "confusion" else 6.0
-        figure = Figure((2 * side_inches, side_inches), DOTS_PER_INCH, layout="constrained")
+        figure = Figure((2 * side_inches, side_inches + 0.6), DOTS_PER_INCH, layout="constrained")
         FigureCanvasAgg(figure)
         for axes, (what, judged) in zip(figure.subplots(1, 2), sides.items(), strict=True):
             draw(axes, judged, classes)
-            axes.set_title(f"{what}: {len(judged.truth)} of {len(np.unique(judged.group))} artists never heard before")
+            axes.set_title(f"{len(judged.truth)} {what} of {len(np.unique(judged.group))} artists never heard before")
         figure.savefig(folder / f"{kind}.png")
     return [f"{kind}.png" for kind in kinds]
 

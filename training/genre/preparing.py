@@ -23,7 +23,7 @@ from training.genre.splits import SIDES, check_apart, split
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Prepared:
     """shelves: by side; notes: sentences about what was found and left out; data: what the card says of it all."""
 
     classes: tuple[str, ...]
@@ -32,7 +32,7 @@ class Gathered:
     data: dict[str, Any]
 
 
-def gather(
+def prepare(
     recordings: Sequence[Recording],
     classes: Sequence[str],
     out: Path,
@@ -40,7 +40,7 @@ def gather(
     knobs: Knobs,
     n_workers: int = 1,
     log: Callable[[str], None] = print,
-) -> Gathered:
+) -> Prepared:
     """Hear `recordings`, find who may not be parted, split; leaks.json and split.csv are written to `out`.
 
     ValueError where a class has too few artists, or `out` holds another split than this.
@@ -82,7 +82,7 @@ def gather(
         side: Shelf([item for item, where in zip(items, sides, strict=True) if where == i], len(classes), window_frames)
         for i, side in enumerate(SIDES)
     }
-    return Gathered(tuple(classes), shelves, notes, _data(recordings, seconds, groups, sides, classes))
+    return Prepared(tuple(classes), shelves, notes, _data(recordings, seconds, groups, sides, classes))
 
 
 def shuffled(recordings: Sequence[Recording], seed: int) -> list[Recording]:

@@ -27,11 +27,11 @@ from training.genre.calibrate import surprise, temperature_of, unknown_below
 from training.genre.collection import Recording, read_collection
 from training.genre.configuration import Configuration, read_configuration
 from training.genre.export import export_run
-from training.genre.gathering import Gathered, gather
 from training.genre.learn import Answers, Knobs, ask, learn
 from training.genre.metrics import Judged, by_file, measure
 from training.genre.nets import NETS
 from training.genre.pictures import draw_all
+from training.genre.preparing import Prepared, prepare
 from training.genre.report import write_report
 from training.run import start
 
@@ -58,13 +58,13 @@ def train(
     if taken := {UNKNOWN, SILENCE} & set(classes):
         raise ValueError(f"a class may not be called {taken.pop()!r}; the listener gives that answer by itself")
     device = start(knobs, device)
-    gathered = gather(recordings, classes, out, heard_in or out / "heard", knobs, n_workers)
-    shelves = gathered.shelves
+    prepared = prepare(recordings, classes, out, heard_in or out / "heard", knobs, n_workers)
+    shelves = prepared.shelves
     nets = {name: learn(name, shelves["train"], shelves["valid"], out / name, knobs, device) for name in NETS}
     choice, table = choose({name: ask(net, shelves["valid"], device) for name, net in nets.items()})
     scores = {"chosen": choice["chosen"], "unknown_below": choice["unknown_below"], "valid_table": table}
-    scores |= _test(nets, choice, gathered, out, device)
-    _write(out / "choice.json", _choice_papers(choice, gathered, knobs, out))
+    scores |= _test(nets, choice, prepared, out, device)
+    _write(out / "choice.json", _choice_papers(choice, prepared, knobs, out))
     _write(out / "scores.json", scores)
     export_run(out, out / "genre.onnx")
     return scores
@@ -109,10 +109,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _test(
-    nets: dict[str, nn.Module], choice: dict[str, Any], gathered: Gathered, out: Path, device: str
+    nets: dict[str, nn.Module], choice: dict[str, Any], prepared: Prepared, out: Path, device: str
 ) -> dict[str, Any]:
     """Scores of every net, looked at once all is chosen; pictures and report of the chosen one."""
-    said = {name: ask(net, gathered.shelves["test"], device) for name, net in nets.items()}
+    said = {name: ask(net, prepared.shelves["test"], device) for name, net in nets.items()}
     one = next(iter(said.values()))
     logits = {name: answers.logits / choice["temperatures"][name] for name, answers in said.items()}
     logits[ALL] = averaged(logits) / choice["average_temperature"]
@@ -120,24 +120,24 @@ def _test(
     for name in logits:
         windows = Judged(softmax(logits[name]), one.truth, one.group)
         sides = {"windows": windows, "files": by_file(windows, one.recording)}
-        table[name] = {what: measure(judged, gathered.classes) for what, judged in sides.items()}
+        table[name] = {what: measure(judged, prepared.classes) for what, judged in sides.items()}
         chosen = sides if name == choice["chosen"] else chosen
-    pictures = draw_all(chosen, gathered.classes, out)
-    return {"test": table[choice["chosen"]], "test_table": table, "pictures": pictures, "notes": gathered.notes}
+    pictures = draw_all(chosen, prepared.classes, out)
+    return {"test": table[choice["chosen"]], "test_table": table, "pictures": pictures, "notes": prepared.notes}
 
 
-def _choice_papers(choice: dict[str, Any], gathered: Gathered, knobs: Knobs, out: Path) -> dict[str, Any]:
+def _choice_papers(choice: dict[str, Any], prepared: Prepared, knobs: Knobs, out: Path) -> dict[str, Any]:
     curves = {
         name: torch.load(out / name / "checkpoint.pt", map_location="cpu", weights_only=True)["curve"] for name in NETS
     }
-    licences = gathered.data["licences"]
+    licences = prepared.data["licences"]
     return choice | {
-        "classes": list(gathered.classes),
+        "classes": list(prepared.classes),
         "window_seconds": knobs.window_seconds,
         "licence": ", ".join(licences) or "that of the recordings it learnt from, which is not known here",
         "training": {
             "command": f"ictus train genre FOLDER --minutes {knobs.minutes:g} --seed {knobs.seed}",
-            "data": gathered.data,
+            "data": prepared.data,
             "knobs": asdict(knobs),
             "curve": curves,  # for each net: step, minutes, macro-F1 and probability of the truth on the validation
         },
