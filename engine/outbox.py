@@ -1,8 +1,8 @@
 """Events on their way to one bridge: bounded, one thread puts, another gets. When live, putting never waits.
 
 A bridge that falls behind loses periodic news first (the next one says it all again). If even that is not enough,
-events are lost and counted, and the first thing it hears afterwards is AllNotesOff for every source: what it may have
-missed was the end of a note.
+events are lost and counted, and in the place of the first of them it hears AllNotesOff for every source: what it missed
+may have been the end of a note, and nothing need ever follow.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Outbox:
             self.n_thinned += 1
         elif n_waiting >= self._capacity:
             self.n_dropped += 1
-            self._lossy = True
-        else:
-            if self._lossy:
-                self._lossy = False
+            if not self._lossy:
+                self._lossy = True
                 now = event.reported_sample
-                for source in self._sources:
+                for source in self._sources:  # beyond the capacity, once: there is room before it happens again
                     self._queue.put_nowait(AllNotesOff(source, now, now, "overflow"))
+        else:
+            self._lossy = False
             self._queue.put_nowait(event)
 
     def get(self, timeout_seconds: float) -> Event | None:
