@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SIZE_INCHES, DOTS_PER_INCH = (11.0, 3.4), 100
 STRIP, PANEL = (0.06, 0.80, 0.75, 0.09), (0.06, 0.15, 0.75, 0.63)  # left, bottom, width, height
+BRIGHTNESS = (0.30, 0.59, 0.11)  # of red, green and blue, to the eye
 NO_CLASS = {UNKNOWN: "#d9d9d9", SILENCE: "#ffffff"}
 INCH_PER_LETTER = 0.085  # a label is written where there is room for it
 
@@ -49,7 +51,7 @@ def _draw_labels(strip: Axes, outcome: Outcome, colours: dict[str, object]) -> N
     for label, start, end in _runs(outcome):
         strip.axvspan(start, end, color=colours[label], linewidth=0)
         if (end - start) * letters_per_second >= len(label):
-            ink = "black" if label in NO_CLASS else "white"
+            ink = "black" if np.dot(to_rgb(colours[label]), BRIGHTNESS) > 0.55 else "white"
             strip.text((start + end) / 2, 0.47, label, ha="center", va="center", fontsize=8, color=ink)
 
 

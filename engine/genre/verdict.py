@@ -30,7 +30,7 @@ def verdict_of(genres: Sequence[Genre], classes: Sequence[str], threshold: float
     """`genres`: all of one stream. Where no class is as likely as `threshold` on average, the label is UNKNOWN."""
     judged = np.array([genre.probabilities for genre in genres if any(genre.probabilities)])
     if not len(judged):
-        is_silent = all(genre.label == SILENCE for genre in genres)
+        is_silent = {genre.label for genre in genres} == {SILENCE}
         return Verdict(SILENCE if is_silent else UNKNOWN, float(is_silent), dict.fromkeys(classes, 0.0))
     mean = judged.mean(axis=0)
     probabilities = {classes[i]: float(mean[i]) for i in np.argsort(-mean, kind="stable")}
