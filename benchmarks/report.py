@@ -3,7 +3,8 @@
     ictus bench all [--quick] [--out FOLDER] [--only NAME ...] [--data FOLDER] [--peers ENVS] [--hours 1]
 
 Each measurement is a process of its own, so that none inherits another's caches, priorities or faults. --quick takes
-less than ten minutes and does without recordings and peers, unless they are given.
+less than ten minutes and does without recordings and peers, unless they are given. What needs sets of its own stands
+apart: `ictus bench genre` and `ictus bench space`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import results
 
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[str] | None]] = {
-    # what follows `python -m benchmarks.NAME`; None: it needs what was not given
+    # what follows `python -m benchmarks.NAME`; None: it needs what is not there
     "latency": lambda chosen: [],
     "throughput": lambda chosen: _given("--peers", chosen.peers),
     "faults": lambda chosen: [],
     "features": lambda chosen: [],
     "soak": lambda chosen: [] if chosen.quick else ["--hours", f"{chosen.hours:g}"],
+    "fuzz": lambda chosen: [] if find_spec("atheris") else None,
     "accuracy_strikes": lambda chosen: chosen.data and ["--data", str(chosen.data), *_given("--peers", chosen.peers)],
     "accuracy_notes": lambda chosen: chosen.data and _notes(chosen),
 }
+NEEDED = {"fuzz": "atheris (pip install 'ictus[fuzz]')"}
 WITHOUT_QUICK = ("accuracy_strikes",)  # short as it is
 
 
@@ -49,7 +53,7 @@ def _measure(name: str, chosen: argparse.Namespace) -> str:
     """How it went, in a few words."""
     own = MEASUREMENTS[name](chosen)
     if own is None:
-        return "not measured: it needs recordings (--data)"
+        return f"not measured: it needs {NEEDED.get(name, 'recordings (--data)')}"
     quick = ["--quick"] if chosen.quick and name not in WITHOUT_QUICK else []
     command = [sys.executable, "-m", f"benchmarks.{name}", *own, *quick, "--out", str(chosen.out)]
     print(f"\n## {name}\n", flush=True)

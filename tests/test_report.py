@@ -22,6 +22,7 @@ def asked(monkeypatch) -> list[list[str]]:
         return subprocess.CompletedProcess(command, 1 if "benchmarks.soak" in command else 0)
 
     monkeypatch.setattr(report.subprocess, "run", note)
+    monkeypatch.setattr(report, "find_spec", lambda name: object())
     return lines
 
 
@@ -40,10 +41,13 @@ def test_each_is_a_process_of_its_own_and_gets_what_it_needs(asked, tmp_path, ca
     assert "soak: failed (exit code 1)" in said and "latency: done" in said and str(tmp_path / "RESULTS.md") in said
 
 
-def test_what_cannot_be_measured_is_said_and_the_rest_is_quick(asked, tmp_path, capsys):
-    assert report.main(["--quick", "--out", str(tmp_path), "--only", "latency", "accuracy_notes"]) == 0
+def test_what_cannot_be_measured_is_said_and_the_rest_is_quick(asked, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    assert report.main(["--quick", "--out", str(tmp_path), "--only", "latency", "fuzz", "accuracy_notes"]) == 0
     assert [line[2] for line in asked] == ["benchmarks.latency"] and "--quick" in asked[0]
-    assert "accuracy_notes: not measured: it needs recordings (--data)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "accuracy_notes: not measured: it needs recordings (--data)" in said
+    assert "fuzz: not measured: it needs atheris" in said
     assert results.NOT_MEASURED in (tmp_path / "RESULTS.md").read_text()
 
 

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing (atheris) of everything that reads what others have written.
 
-    python -m benchmarks.fuzz [osc config card sound] [--seconds 60] [--keep]
+    ictus bench fuzz [osc config card sound] [--seconds 60] [--keep]
 
 Each reader NAME has a file NAME.py, whose `check` says what no input may do, and a corpus (kept/) from
 which a run sets out. --keep puts into the corpus what led to something new. An input that broke the law is written to
@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="ictus bench fuzz", description=__doc__.split("\n")[0])
     parser.add_argument("readers", nargs="*", metavar="READER", help=f"{', '.join(READERS)} (default: all)")
     parser.add_argument("--seconds", type=float, help=f"for each (default: {SECONDS:g})")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} seconds each")
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = chosen.seconds or (QUICK_SECONDS if chosen.quick else SECONDS)
     page = results.page(chosen.out)
     runs = [run(name, seconds, chosen.out, chosen.keep) for name in chosen.readers or READERS]
-    command = " ".join(["python -m benchmarks.fuzz", *chosen.readers, f"--seconds {seconds:g}"])
+    command = " ".join(["ictus bench fuzz", *chosen.readers, f"--seconds {seconds:g}"])
     under = circumstances(command)
     text = f"{results.markdown(HEAD, [one.row() for one in runs])}\n\n{' · '.join(under.values())}"
     print(text)
