@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     chosen.out.mkdir(parents=True, exist_ok=True)
     command = "ictus bench genre --data DATA" + " --peers ENVS" * bool(chosen.peers) + " --quick" * chosen.quick
-    parts = ["## Genre: excerpts of artists never heard before", *results.text, *tables]
+    parts = [*results.text, *tables]
     parts += ["![what was said of each class](genre.png)", "; ".join(circumstances(command).values())]
     text = "\n\n".join(parts)
     put(page(chosen.out), "genre", text)
