@@ -34,7 +34,6 @@ CLICK = "click"
 QUIET_SECONDS = 10.0  # between two complaints of one kind
 _LIMITS = {field.name for field in fields(Limits)}
 _SEEDS = 2**31 - 1
-_NOTHING = np.zeros(0, np.float32)
 
 
 class Director:
@@ -100,6 +99,8 @@ class Director:
             homes[self._index[name]] = _point(name, where)
         self._room.clamp(homes)
         self._ears = [Ear(self._rate_hz) for _ in taken]
+        self._held = np.zeros((len(taken), stream_rate // 10), np.float32)  # of the streams, since the last tick
+        self._n_held = np.zeros(len(taken), np.int64)
         self._follow_beat = self._follow_beat and not self._click
         beats = (TempoBeats if self._follow_beat else ClickBeats)(self._beats_per_bar)
         self._conductor = Conductor(beats, self._tempo_bpm, self._beats_per_bar)
@@ -121,7 +122,8 @@ class Director:
         for part in (*self._ears, self._conductor, self._proposer, self._mover, self._desk):
             part.reset()
         self._proposed[:] = self._homes
-        self._blocks = [_NOTHING] * len(self.names)  # what the beat is yet to be followed in, by source
+        self._n_held[:] = 0
+        self._n_heard = 0  # samples of the stream that the ears have
         self._n_ticks = self._now = 0
         self._quiet_until: dict[str, int] = {}
         self._n_unsaid: dict[str, int] = {}
@@ -133,20 +135,31 @@ class Director:
             self._conductor.hear(samples)
         elif name in self._index:
             i = self._index[name]
-            self._ears[i].hear(samples)
-            if self._follow_beat:
-                self._blocks[i] = np.append(self._blocks[i], samples)
+            at = self._n_held[i]
+            if at + len(samples) > self._held.shape[1]:
+                self._held = np.pad(self._held, ((0, 0), (0, at + len(samples))))
+            self._held[i, at : at + len(samples)] = samples
+            self._n_held[i] += len(samples)
 
     def process(self, end_frame: int) -> list[Event]:
         self._now = end_frame
-        if self._follow_beat:
-            self._conductor.hear(sum(self._blocks))
-            self._blocks = [_NOTHING] * len(self.names)
-        while all(ear.n_waiting for ear in self._ears):
-            for row, ear in zip(self._heard.ears, self._ears, strict=True):
-                row[:] = ear.next_tick()
+        while (n := tick_samples(self._n_ticks, self._rate_hz) - self._n_heard) <= self._n_held.min():
+            self._listen(n)
             self._tick()
         return self._take_events()
+
+    def _listen(self, n: int) -> None:
+        """To the next `n` samples of all sources, which end with a tick."""
+        held = self._held
+        for row, ear, samples in zip(self._heard.ears, self._ears, held, strict=True):
+            ear.hear(samples[:n])
+            row[:] = ear.next_tick()
+        if self._follow_beat:
+            self._conductor.hear(held[:, :n].sum(axis=0))
+        n_most = self._n_held.max()
+        held[:, : n_most - n] = held[:, n:n_most]
+        self._n_held -= n
+        self._n_heard += n
 
     def obey(self, command: SteerSpace) -> list[Event]:
         try:
