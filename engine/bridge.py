@@ -32,6 +32,8 @@ class SessionInfo:
     clock: SampleClock | None  # sample <-> monotonic seconds; None when a file is read as fast as can be
     command: Callable[[Command], bool]  # hand in a command; False: too many are waiting, it was dropped
     status: Callable[[], dict[str, float]]  # numbers for people: load, xruns, drops, latency
+    n_channels: int = 0  # of the blocks that `hear` is handed
+    channels: tuple[tuple[int, ...], ...] = ()  # of each source: the columns of such a block
 
 
 class Bridge(Protocol):
@@ -45,6 +47,11 @@ class Bridge(Protocol):
     def close(self) -> None: ...
 
     # Optional:
+    # make_ready()            called where there is time, before a device is opened; `open` may then be quicker
+    # hear(block)             handed every block of the input, [frames, n_channels] float32, by the worker itself: it
+    #                         takes a copy and returns at once
+    # status()                numbers for people, which join the session's under its name: {"load": 0.1} of the bridge
+    #                         render as render_load
     # is_urgent: bool         True: it sends at once and quickly, and gets real-time priority when live
     # memory: Path | None     set before `open`: a folder of its own that outlives the process, to keep in it what the
     #                         same bridge must know in another process, should this one die

@@ -34,6 +34,8 @@ def build_session(
     if source is None:
         source = make(SOURCES, config.audio.type, config.audio.options)
     ensemble = None if config.space is None else make(ENSEMBLES, config.space.type, config.space.options)
+    for _, bridge in bridges:
+        getattr(bridge, "make_ready", lambda: None)()
     source.open()
     try:
         lanes = [_lane(entry, chain, source) for entry, chain in zip(config.sources, chains, strict=True)]

@@ -34,7 +34,7 @@ class Lane:
     """`channels`: 0-based columns of the source's blocks; more than one are averaged."""
 
     def __init__(self, name: str, chain: Chain, channels: tuple[int, ...], source_rate: int, block_frames: int) -> None:
-        self.name, self.source_rate = name, source_rate
+        self.name, self.channels, self.source_rate = name, channels, source_rate
         self.chain = chain
         self.slow = SlowLane(chain.slow) if chain.slow else None
         self.muted = False

@@ -56,6 +56,7 @@ class Session:
         self._obedience = Obedience(lanes, ensemble, self._send, self._tell, self.stop)
         self._faults: deque[tuple[str, str]] = deque(maxlen=_MOST_FAULTS)
         self._pumps: list[Pump] = []
+        self._hearers = [(name, bridge.hear) for name, bridge in bridges if hasattr(bridge, "hear")]
         self._slow_lanes = [lane.slow for lane in lanes if lane.slow is not None]
         self._calm = Calm(live=False)
         self._stop = threading.Event()
@@ -136,6 +137,12 @@ class Session:
             "refused_commands": self._obedience.n_refused,
             "faults": self._n_faults,
             **{f"latency_{name}_ms": ms for name, ms in self.latency_ms().items()},
+            **{
+                f"{name}_{what}": number
+                for name, bridge in self._bridges
+                if hasattr(bridge, "status")
+                for what, number in bridge.status().items()
+            },
         }
 
     def last_words(self) -> list[str]:
@@ -178,10 +185,21 @@ class Session:
         self._frames += n_frames
         if self._ensemble is not None:
             self._send(self._ensemble.process(self._frames))
+        self._hand_on(block)
         worked_seconds = time.perf_counter() - began
         self._busy.add(worked_seconds * self.source.sample_rate / n_frames)
         if self.source.clock is not None:
             self._keep_time(n_frames, worked_seconds, brings_news)
+
+    def _hand_on(self, block: np.ndarray) -> None:
+        """To bridges that want the sound itself. One that fails gets no more of it."""
+        for hearer in tuple(self._hearers):
+            name, hear = hearer
+            try:
+                hear(block)
+            except Exception as error:  # someone's bridge may raise anything
+                self._hearers.remove(hearer)
+                self._tell(f"bridge {name}", f"bridge {name} hears no more: {type(error).__name__}: {error}")
 
     def _keep_time(self, n_frames: int, worked_seconds: float, brings_news: bool) -> None:
         """Of a turn that dealt with `n_frames`: how late it was, and what follows from that."""
@@ -216,7 +234,10 @@ class Session:
 
     def _open_bridges(self, patient: bool) -> None:
         names = tuple(lane.name for lane in self.lanes)
-        info = SessionInfo(names, self.source.sample_rate, self.source.clock, self.command, self.status)
+        info = SessionInfo(
+            names, self.source.sample_rate, self.source.clock, self.command, self.status, self.source.n_channels,
+            tuple(lane.channels for lane in self.lanes),
+        )  # fmt: skip
         for name, bridge in self._bridges:
             bridge.open(info)
             outbox = Outbox(names, patient=patient)

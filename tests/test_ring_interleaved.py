@@ -53,7 +53,7 @@ class Interleaved:
         """`kernel`, with `other` at its accesses unless this is one itself."""
         before, self._other = self._other, None if self._other else other
         try:
-            return kernel(self.ring.head, self.ring._samples, *arguments)
+            return kernel(self.ring.head, self.ring.samples, *arguments)
         finally:
             self._other = before
 

@@ -70,8 +70,8 @@ def test_every_sample_that_two_threads_pass_is_accounted_for(play):
     ring.head[WRITTEN] = ring.head[TAKEN] = play.start
     writers, readers = np.full(play.n_frames, DROPPED_IT, np.uint8), np.full(play.n_frames, NEVER_CAME, np.uint8)
     threads = [
-        threading.Thread(target=_write, args=(ring.head, ring._samples, writers, play), daemon=True),
-        threading.Thread(target=_read, args=(ring.head, ring._samples, readers, play), daemon=True),
+        threading.Thread(target=_write, args=(ring.head, ring.samples, writers, play), daemon=True),
+        threading.Thread(target=_read, args=(ring.head, ring.samples, readers, play), daemon=True),
     ]
     for thread in threads:
         thread.start()

@@ -32,11 +32,12 @@ class BinauralRenderer:
 
     def aim(self, positions: np.ndarray) -> np.ndarray:
         """Spectra of filters, [sources, 2, bins]."""
-        return np.fft.rfft(self.responses(positions), self._n_fft) * attenuation(positions, self._rolloff_db)[
-            :, None, None
-        ]
+        levels = attenuation(positions, self._rolloff_db)[:, None, None]
+        return np.fft.rfft(self.responses(positions) * levels, self._n_fft)
 
-    def add(self, sound: np.ndarray, before: np.ndarray, after: np.ndarray, shares: np.ndarray, out: np.ndarray) -> None:
+    def add(
+        self, sound: np.ndarray, before: np.ndarray, after: np.ndarray, shares: np.ndarray, out: np.ndarray
+    ) -> None:
         rising = np.sin(0.5 * np.pi * shares) ** 2
         fading, growing = (np.fft.rfft(sound * window, self._n_fft) for window in (1.0 - rising, rising))
         wet = np.fft.irfft(np.sum(fading[:, None] * before + growing[:, None] * after, axis=0), self._n_fft)

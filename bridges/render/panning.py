@@ -31,7 +31,9 @@ class SpeakerRenderer:
         """Gains [sources, speakers]."""
         return self._panner.gains(positions) * attenuation(positions, self._rolloff_db)[:, None]
 
-    def add(self, sound: np.ndarray, before: np.ndarray, after: np.ndarray, shares: np.ndarray, out: np.ndarray) -> None:
+    def add(
+        self, sound: np.ndarray, before: np.ndarray, after: np.ndarray, shares: np.ndarray, out: np.ndarray
+    ) -> None:
         _glide(sound, before, after, shares, self._channels, out)
 
 

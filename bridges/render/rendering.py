@@ -20,7 +20,8 @@ VBAP_ROLLOFF_DB, DBAP_ROLLOFF_DB = 3.0, 0.0
 class Rendering:
     """layout: quad, 5.1, ring8, binaural, or a TOML file. panner: vbap, for a listener in the middle, or dbap, for
     listeners anywhere. rolloff_db: how much softer with each doubling of the distance beyond 1 m; None: 3, or 0 for
-    dbap. gain_db: of it all. hrtf: a SOFA file for binaural; None: the one of libmysofa. LayoutError for what cannot be.
+    dbap. gain_db: of it all. hrtf: a SOFA file for binaural; None: the one of libmysofa. LayoutError where it
+    cannot be.
     """
 
     layout: str = "quad"

@@ -66,8 +66,8 @@ class Stream:
 
 
 def mixed(block: np.ndarray, columns: Sequence[Sequence[int]]) -> np.ndarray:
-    """[sources, frames] of `block` [frames, channels]: the mean of each source's columns; what is no number is silent."""
-    finite = np.nan_to_num(block, posinf=0.0, neginf=0.0)
+    """[sources, frames] of `block` [frames, channels]: the mean of each source's columns; no number is silence."""
+    finite = np.nan_to_num(block.astype(np.float64), posinf=0.0, neginf=0.0)
     return np.stack([finite[:, list(own)].mean(axis=1) for own in columns])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bridges.beside import written_beside
 from bridges.render.layout import LAYOUTS
-from bridges.render.making import BINAURAL, PANNERS, Rendering
+from bridges.render.rendering import BINAURAL, PANNERS, Rendering
 from bridges.render.sound_file import SoundWriter, check_kind
 from bridges.render.stream import Renderer, Stream, in_front, mixed
 from bridges.space_export import perform
@@ -92,8 +92,7 @@ def rendered(source: FileSource, take: Take, paths: Paths, renderer: Renderer) -
     block = np.zeros((BLOCK_HOPS * stream.hop_frames, source.n_channels), np.float32)
     while True:
         n_frames = _filled(source, block)
-        hops = mixed(block, columns).reshape(len(columns), BLOCK_HOPS, -1)
-        out = np.concatenate([stream.hop(hops[:, i]).copy() for i in range(BLOCK_HOPS)])
+        out = np.concatenate([stream.hop(mixed(hop, columns)).copy() for hop in np.split(block, BLOCK_HOPS)])
         if source.ended:
             yield np.concatenate([out, stream.rest])[: n_frames + renderer.tail_frames]
             return

@@ -16,17 +16,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from engine.driver.process import map_file, or_die, remove, say, shared_ring
+from engine.driver.process import LEAVE_SECONDS, Child, map_file, or_die, remove, say, shared_ring
 from engine.sources.base import SourceError
 
 RING_SECONDS = 2.0  # how long the engine may be held up without losing a sample
@@ -36,7 +35,6 @@ WATCH_SECONDS = 0.1
 OPEN_SECONDS = 20.0  # for a driver to look for devices, and to open one
 LOOK_SECONDS = 1.5  # for a driver to look for devices, once it is known here that it can
 START_SECONDS = 0.5  # for it to start one that is back (PortAudio on JACK may wait for ten minutes): else another try
-LEAVE_SECONDS = 2.0  # for a driver to close its stream
 
 
 @dataclass(frozen=True)
@@ -50,56 +48,26 @@ class CaptureRequest:
     start_seconds: float = OPEN_SECONDS  # for the driver to start it
 
 
-class Capture:
-    """The engine's end: starts the process, which makes ready until `ask` says for what; `answer` is its last word."""
+class Capture(Child):
+    """The engine's end: starts the process, which makes ready until `ask` says for what."""
 
     def __init__(self) -> None:
-        root = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "engine.driver.capture"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # drivers talk a lot while they look for devices
-            env={**os.environ, "PYTHONPATH": paths},
-            text=True,
-        )
-        self.answer: dict | None = None
-        self._answered = threading.Event()
-        threading.Thread(target=self._listen, daemon=True).start()
+        super().__init__("engine.driver.capture")
 
     def ask(self, request: CaptureRequest) -> Capture:
-        with suppress(OSError):  # it has died already; no answer will come, and that will be said
-            self._process.stdin.write(json.dumps(asdict(request)) + "\n")
-            self._process.stdin.flush()
+        self.tell(asdict(request))
         return self
-
-    def _listen(self) -> None:
-        for line in self._process.stdout:
-            if line.startswith("{"):  # drivers write here too
-                self.answer = json.loads(line)
-                self._answered.set()
-        self._answered.set()
-        self._process.wait()
-
-    def dismiss(self) -> None:
-        """For one that was asked for nothing, and so holds nothing."""
-        self._process.kill()
-        self._process.wait()
 
     def wait_for_answer(self, timeout_seconds: float) -> dict:
         """SourceError when there is none, or when it is an error."""
-        self._answered.wait(timeout_seconds)
-        if self.answer is None:
-            ended = self._process.poll() is not None
-            raise SourceError(f"The sound device {'crashed its driver' if ended else 'does not answer'}; try another.")
-        if "error" in self.answer:
-            raise SourceError(self.answer["error"])
-        return self.answer
-
-    @property
-    def dead(self) -> bool:
-        return self._process.poll() is not None
+        answer = super().wait_for_answer(timeout_seconds)
+        if answer is None:
+            raise SourceError(
+                f"The sound device {'crashed its driver' if self.dead else 'does not answer'}; try another."
+            )
+        if "error" in answer:
+            raise SourceError(answer["error"])
+        return answer
 
     def map_ring(self) -> np.ndarray:
         """The shared bytes; the file's name is gone then, so that nothing is left behind whatever happens."""
@@ -109,13 +77,7 @@ class Capture:
         return buffer
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        super().close()
         if self.answer is not None and "ring" in self.answer:
             remove(Path(self.answer["ring"]))
 

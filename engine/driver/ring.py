@@ -130,7 +130,7 @@ class Ring:
         self.head = buffer[: 8 * HEAD_WORDS].view(np.int64)
         self.capacity_frames, self.n_channels = int(self.head[CAPACITY]), int(self.head[N_CHANNELS])
         n_bytes = self.n_bytes(self.n_channels, self.capacity_frames)
-        self._samples = buffer[8 * HEAD_WORDS : n_bytes].view(np.float32)
+        self.samples = buffer[8 * HEAD_WORDS : n_bytes].view(np.float32)
 
     @property
     def address(self) -> int:
@@ -145,13 +145,13 @@ class Ring:
         """Append `block` [frames, n_channels] float32; returns how many frames found room. One thread only."""
         if block.shape[1] != self.n_channels:
             raise ValueError(f"block is {block.shape}; it must be [frames, {self.n_channels}]")
-        return ring_write(self.head, self._samples, block.reshape(-1), len(block))
+        return ring_write(self.head, self.samples, block.reshape(-1), len(block))
 
     def read(self, out: np.ndarray) -> int:
         """Fill the front of `out` [frames, n_channels] float32, C order; returns how many frames. One thread only."""
         if not out.flags.c_contiguous or out.shape[1] != self.n_channels:
             raise ValueError(f"out is {out.shape}; it must be [frames, {self.n_channels}] in C order")
-        return ring_read(self.head, self._samples, out.reshape(-1), len(out))
+        return ring_read(self.head, self.samples, out.reshape(-1), len(out))
 
 
 def _power_of_two(n: int) -> int:
