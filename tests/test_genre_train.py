@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from engine.features.perceptual import N_MELS
-from engine.genre.ear import N_VECTOR, listen
+from engine.genre.ear import N_VECTOR, VECTOR_NAMES, listen
 from engine.genre.model import GenreModel
 from tests.support.genre_folder import RATE, make_folder, song, styles
 from training.genre import learn as learning
@@ -18,9 +18,9 @@ from training.genre.calibrate import surprise, temperature_of, unknown_below
 from training.genre.collection import read_collection
 from training.genre.learn import Knobs, ask, learn
 from training.genre.metrics import Judged, by_file, calibration_error, measure
-from training.genre.nets import NETS, Calibrated, fit_fronts, make_net
+from training.genre.nets import LEVELS, NETS, Calibrated, fit_fronts, make_net
 from training.genre.shelf import Item, Shelf
-from training.genre.train import averaged, choose, main, softmax, train
+from training.genre.train import ALL, averaged, choose, main, softmax, train
 
 NINE = ("Ahidous", "chaabi", "GNAWA", "Malhoun", "Andalouse", "Rap", "Rai", "Reggada", "Soufi")
 CLASSES = ("calm", "bright", "noisy")
@@ -67,15 +67,24 @@ def halves(some):
 # --- nets ------------------------------------------------------------------------------------------------------------
 
 
+def a_fader(gain_db):
+    """What it adds to the numbers of a frame."""
+    return gain_db * np.array([*[1.0] * N_MELS, *(LEVELS.get(name, 0.0) for name in VECTOR_NAMES)], np.float32)
+
+
+def test_the_nets_know_which_numbers_a_fader_moves():
+    sound = song(styles(CLASSES)["noisy"], 3, 0, 4.0)
+    moved = np.median(frames_of(4.0 * sound) - frames_of(sound), axis=0)
+    np.testing.assert_allclose(moved, a_fader(20.0 * np.log10(4.0)), atol=0.3)
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_a_fader_changes_no_genre(name, windows):
-    sound = song(styles(CLASSES)["noisy"], 3, 0, 4.0)
-    loud, soft = (frames_of(gain * sound)[None, -FRAMES:] for gain in (4.0, 0.5))
     net = net_of(name, windows)
     with torch.no_grad():
-        said = [net(*halves(some))[0] for some in (loud, soft, windows[:1])]
-    moved, apart = (said[0] - said[1]).abs().max(), (said[0] - said[2]).abs().max()
-    assert moved < 0.2 * apart, f"18 dB move it by {moved:.3g}, another song by {apart:.3g}"
+        said, again = (net(*halves(windows + a_fader(gain_db))) for gain_db in (0.0, 18.0))
+    torch.testing.assert_close(said, again, atol=1e-4, rtol=0)
+    assert (said[0] - said[1]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -243,17 +252,18 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_been(tmp_path, monkeypa
     assert np.ptp(said) > 0.01
 
 
-def test_labels_are_learnt_and_shuffled_ones_are_not(crowd, tmp_path):
-    recordings = read_collection(crowd)
-    scores = {}
+def test_labels_are_learnt_and_shuffled_ones_are_not(crowd, tmp_path, monkeypatch):
+    """Whoever splits by file learns shuffled labels, too: he knows the artists by their hum."""
+    monkeypatch.setattr("training.genre.train.NETS", {"statistics": NETS["statistics"]})
+    recordings, scores = read_collection(crowd), {}
     for shuffle in (False, True):
-        knobs = Knobs(**QUICK | {"steps": 50}, shuffle_labels=shuffle, test_share=0.35, valid_share=0.15)
-        scores[shuffle] = train(recordings, CLASSES, tmp_path / str(shuffle), knobs, heard_in=tmp_path / "heard")
-    told, chance = scores[False]["test"]["files"], scores[True]["test"]["files"]
-    assert told["macro_f1"] > 0.85 and told["n"] >= 15
-    assert chance["accuracy"] < 1 / 3 + 2.0 * np.sqrt(2 / 9 / chance["artists"])
+        knobs = Knobs(**QUICK | {"steps": 250, "learning_rate": 4e-3}, shuffle_labels=shuffle, test_share=0.35)
+        out = tmp_path / f"shuffled {shuffle}"
+        scores[shuffle] = train(recordings, CLASSES, out, knobs, heard_in=tmp_path / "heard")["test"]["files"]
+    assert scores[False]["macro_f1"] > 0.85 and scores[False]["artists"] >= 12
+    assert scores[True]["accuracy"] < 1 / 3 + 2.0 * np.sqrt(2 / 9 / scores[True]["artists"])
     with pytest.raises(ValueError, match="other recordings or another seed"):
-        train(recordings[1:], CLASSES, tmp_path / "True", knobs, heard_in=tmp_path / "heard")
+        train(recordings[1:], CLASSES, out, knobs, heard_in=tmp_path / "heard")
 
 
 @pytest.mark.parametrize(("knobs", "says"), [({"window_seconds": 2.0}, "from 3 to 10"), ({}, "'unknown'")])
@@ -298,7 +308,7 @@ def test_nine_moroccan_classes_from_a_folder_with_leaks_to_a_model_in_one_comman
         assert np.ptp(golden["probabilities"], axis=0).max() > 0.01
     scores = json.loads((out / "scores.json").read_text())
     assert scores["test"]["windows"]["macro_f1"] > 0.25  # after a few steps; by chance 0.11
-    assert set(scores["test_table"]) == {*NETS, "+".join(NETS)}
+    assert set(scores["test_table"]) == {*NETS, ALL}
     report = (out / "report.md").read_text()
     assert all((out / picture).stat().st_size > 10_000 and picture in report for picture in scores["pictures"])
 

@@ -31,7 +31,7 @@ def styles(names: tuple[str, ...]) -> dict[str, Style]:
 
 
 def song(style: Style, artist: int, number: int, seconds: float = 10.0) -> np.ndarray:
-    """`artist` has a key, a tempo, a microphone and a noise of his own; `number` is another melody. [n] float32 at RATE."""
+    """`artist` has a key, a tempo and a hum of his own; `number` is another melody. [n] float32 at RATE."""
     own, rng = np.random.default_rng([artist, 1]), np.random.default_rng([artist, number, 2])
     key, tempo = own.integers(45, 60), style.tempo_bpm * own.uniform(0.95, 1.05)
     step = int(RATE * 30.0 / tempo)
@@ -42,8 +42,9 @@ def song(style: Style, artist: int, number: int, seconds: float = 10.0) -> np.nd
         tone = sum(np.sin(2 * np.pi * hz * k * time) / k for k in range(1, style.partials + 1))
         hit = style.beat * rng.standard_normal(len(time)) * np.exp(-30.0 * time)
         sound[start : start + 2 * step] += rng.uniform(0.5, 1.0) * (tone * np.exp(-4.0 * time) + hit)
-    sound = 0.1 * sound[: int(seconds * RATE)] + own.uniform(3e-4, 3e-3) * rng.standard_normal(int(seconds * RATE))
-    return np.convolve(sound, own.normal(0.0, 0.3, 4) + (1.0, 0.0, 0.0, 0.0), "same").astype(np.float32)
+    sound = 0.1 * sound[: int(seconds * RATE)] + 1e-3 * rng.standard_normal(int(seconds * RATE))
+    hum = 0.02 * np.sin(2 * np.pi * own.uniform(200.0, 7000.0) * np.arange(len(sound)) / RATE)
+    return (sound + hum).astype(np.float32)
 
 
 def write_song(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
