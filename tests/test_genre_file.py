@@ -67,7 +67,7 @@ def test_each_file_has_a_line_a_row_and_a_picture_and_a_bad_one_is_told_at_the_e
     lines = [line.split() for line in said.out.splitlines()[1:]]
     assert [line[0] for line in lines] == ["bright", "unknown", "silence", "unknown"]
     assert lines[0][1] == "100%" and lines[0][-2] == "0:08" and lines[0][-1].endswith("bright.wav")
-    assert "text.wav" in said.err and "1 of 5 files could not be heard" in said.err
+    assert "text.wav is no sound file" in said.err and "1 of 5 files could not be heard" in said.err
     table = rows(tmp_path / "genre.csv")
     assert [row["label"] for row in table] == ["bright", "unknown", "silence", "unknown"]
     assert (
