@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from engine.decode.notes import NoteDecoderOptions
-from training import train_notes
+from training import choosing, train_notes
+from training.choosing import best_plain, choose_options, for_repeats
 from training.chunks import Shard, ShardSet, draw_batch
 from training.disguise import SILENCE, Disguise
 from training.labels import shifted_targets, targets
 from training.nets.notes import NotesNet
 from training.notes_features import NOTES_FEATURES
-from training.scoring import Heard, best_plain, choose_options, decode, pedal_f1, score
+from training.scoring import Heard, decode, pedal_f1, score, since_last
 from training.train_notes import Knobs, train
 
 SMALL = {"n_first": 4, "n_second": 4, "n_narrow": 3, "n_pitch": 6, "n_hidden": 8, "n_known": 5, "n_row": 4}
@@ -360,9 +361,7 @@ PLAIN = Disguise(gain_db=0.0, tilt_db=0.0, ripple_db=0.0, noise_share=0.0)
 def test_a_room_adds_a_tail_that_falls_as_fast_as_it_says_and_nothing_before_the_sound():
     features = np.full((200, 2, 196), SILENCE, np.float32)
     features[50] = 1.5
-    room = dataclasses.replace(
-        PLAIN, room_share=1.0, room_wet=(0.9, 0.9), room_seconds=(0.6, 0.6), room_flutter_db=0.0
-    )
+    room = dataclasses.replace(PLAIN, room_share=1.0, room_wet=(0.9, 0.9), room_seconds=(0.6, 0.6), room_flutter_db=0.0)
     room.apply(features, np.random.default_rng(0))
     assert features[:50].max() < SILENCE + 0.01
     level_db = 25.0 * features[:, 0, 100]
@@ -380,3 +379,54 @@ def test_another_tuning_moves_every_partial_by_the_same_part_of_a_band():
         assert centres[0] == pytest.approx(centres[1], abs=1e-3)
         shifts.append(centres[0] - 12.0)
     assert -0.85 < min(shifts) < -0.4 and 0.4 < max(shifts) < 0.85
+
+
+def test_keys_struck_again_and_duplicates_are_counted_as_they_are_heard():
+    notes = np.array([[0.00, 1, 60, 90], [0.10, 1, 60, 90], [0.12, 1, 64, 90], [0.20, 1, 60, 90], [0.9, 1, 60, 90]])
+    assert since_last(notes[[3, 0, 2, 1, 4]]) == pytest.approx([0.1, np.inf, np.inf, 0.1, 0.7])
+    assert len(since_last(notes[:0])) == 0
+
+
+def repeated(again: float, echo: float, echo_frames: int = 7) -> Heard:
+    """A key struck every 200 ms, its later onsets as sure as `again`; some frames after every onset comes an `echo`."""
+    onsets = np.arange(20, 580, 20)
+    heard = heard_perfectly()
+    onset, frame = np.zeros_like(heard.onset), np.zeros_like(heard.frame)
+    frame[onsets[0] + LOOK_AHEAD :, 0, 39] = 0.9
+    onset[onsets + LOOK_AHEAD, 0, 39] = [0.9, *[again] * (len(onsets) - 1)]
+    onset[onsets + LOOK_AHEAD + echo_frames, 0, 39] = echo
+    seconds = onsets / 100
+    notes = np.column_stack([seconds, seconds + 0.19, np.full(len(onsets), 60), np.full(len(onsets), 90)])
+    return heard._replace(onset=onset, frame=frame, notes=notes.astype(np.float32))
+
+
+def test_keys_that_are_struck_again_are_heard_where_that_doubles_nothing():
+    faint = repeated(again=0.35, echo=0.0)
+    plain = NoteDecoderOptions(onset_threshold=0.3, companion_threshold=0.3, retrigger_threshold=0.5)
+    deaf = score([faint], plain, NOTES_FEATURES, LOOK_AHEAD)
+    assert deaf.struck_again == 0.0
+    options, _ = for_repeats(plain, deaf._replace(f1=0.0), [faint], NOTES_FEATURES, LOOK_AHEAD)
+    assert score([faint], options, NOTES_FEATURES, LOOK_AHEAD).struck_again == 1.0
+
+    echoing, eager = repeated(again=0.9, echo=0.6), NoteDecoderOptions(refractory_frames=4, retrigger_threshold=0.3)
+    doubled = score([echoing], eager, NOTES_FEATURES, LOOK_AHEAD)
+    assert doubled.duplicates > 0.3
+    later = score([repeated(again=0.9, echo=0.6, echo_frames=11)], eager, NOTES_FEATURES, LOOK_AHEAD)
+    assert later.duplicates == 0.0 and later.precision == doubled.precision
+    options, best = for_repeats(eager, doubled, [echoing], NOTES_FEATURES, LOOK_AHEAD)
+    assert options.refractory_frames > 7 and best.duplicates == 0.0 and best.struck_again == 1.0
+
+    _, kept = for_repeats(eager, doubled._replace(f1=1.5), [echoing], NOTES_FEATURES, LOOK_AHEAD)
+    assert kept == doubled._replace(f1=1.5), "what costs more than it may is not chosen"
+
+
+@pytest.mark.parametrize(("dirt", "refractory_frames"), [(0.0, 7), (0.002, 8), (0.1, 10)])
+def test_many_duplicates_are_never_the_price_of_keys_struck_again(dirt, refractory_frames, monkeypatch):
+    def as_if(heard, options, spec, look_ahead_frames):
+        eager = 11 - options.refractory_frames
+        return best._replace(struck_again=0.1 * eager, duplicates=dirt + 0.002 * eager)
+
+    best = score([heard_perfectly()], NoteDecoderOptions(), NOTES_FEATURES, LOOK_AHEAD)._replace(duplicates=0.5)
+    monkeypatch.setattr(choosing, "score", as_if)
+    options, _ = for_repeats(NoteDecoderOptions(), best, [], NOTES_FEATURES, LOOK_AHEAD)
+    assert options.refractory_frames == refractory_frames, "at most 0.9 %, or else as few as can be"

@@ -27,13 +27,14 @@ from engine.decode.notes import NoteDecoderOptions
 from engine.models.card import MODELS_FOLDER, Card, sha256_of
 from engine.models.runner import Runner, streams_axis_name
 
+from .choosing import choose_options
 from .chunks import Shard, ShardSet
 from .exporting import ParityError, check_same_answers, load_averaged, publish, run_of, sources_of
 from .labels import N_PITCHES, PEAK_FRAMES, Targets
 from .nets.notes import NotesNet
 from .nets.notes_step import OneStep
 from .notes_features import NOTES_FEATURES
-from .scoring import Heard, Score, choose_options, listen
+from .scoring import Heard, Score, listen
 
 OUTPUTS = Targets._fields
 OPSET = 17

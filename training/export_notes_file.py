@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from engine.models.card import MODELS_FOLDER, Card, sha256_of
 from engine.models.whole import WholeRunner, answer_whole
 
+from .choosing import choose_options
 from .chunks import Shard, ShardSet
 from .export import GOLDEN_FRAMES, OPSET, OUTPUTS, busiest_frame, papers_of, point_name, shape_of
 from .exporting import ParityError, check_same_answers, load_averaged, publish
 from .nets.notes_file import NotesFileNet
 from .notes_features import NOTES_FEATURES
-from .scoring import choose_options
 from .train_notes_file import listen
 
 PEAK_FRAMES = 1  # a peak is seen from behind; there is no hurry

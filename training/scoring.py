@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import mir_eval
@@ -18,6 +17,8 @@ from .labels import Targets, frame_of
 
 ANSWERS = Targets._fields
 ONSET_TOLERANCE_SECONDS = 0.05
+DUPLICATE_SECONDS = 0.1
+AGAIN_SECONDS = (0.06, 0.25)
 _PIECE_FRAMES = 1000  # fed at once, so that a long shard needs little memory
 _REGISTERS = ((21, 36), (36, 48), (48, 60), (60, 72), (72, 109))  # [low, high) MIDI pitches
 
@@ -47,6 +48,8 @@ class Score(NamedTuple):
     f1: float
     offset_ms: float  # median of estimated less true onset, over matched notes
     register_recall: dict[str, float]
+    duplicates: float  # share of the estimated: false, and less than 100 ms after another of their pitch
+    struck_again: float  # recall of notes 60 to 250 ms after another of their pitch; 1 where there is none
 
     def to_dict(self) -> dict[str, object]:
         return {name: _rounded(value) for name, value in self._asdict().items()}
@@ -98,10 +101,11 @@ def score(
     offsets: bool = False,
 ) -> Score:
     """All shards counted together; with `offsets` a note must also end within 50 ms or a fifth of its length."""
-    n_played = n_found = n_matched = 0
+    n_played = n_found = n_matched = n_duplicates = 0
     late: list[np.ndarray] = []
     played_pitches: list[np.ndarray] = []
     matched_pitches: list[np.ndarray] = []
+    again_found: list[np.ndarray] = []
     for shard in heard:
         found, played = decode(shard, options, spec, look_ahead_frames), shard.notes.astype(np.float64)
         pairs = np.array(_match(played, found, offsets), np.int64).reshape(-1, 2)
@@ -109,6 +113,11 @@ def score(
         late.append(found[pairs[:, 1], 0] - played[pairs[:, 0], 0])
         played_pitches.append(played[:, 2])
         matched_pitches.append(played[pairs[:, 0], 2])
+        is_found, is_false = np.zeros(len(played), bool), np.ones(len(found), bool)
+        is_found[pairs[:, 0]], is_false[pairs[:, 1]] = True, False
+        n_duplicates += int((is_false & (since_last(found) < DUPLICATE_SECONDS)).sum())
+        gaps = since_last(played)
+        again_found.append(is_found[(gaps >= AGAIN_SECONDS[0]) & (gaps <= AGAIN_SECONDS[1])])
     precision, recall = n_matched / max(1, n_found), n_matched / max(1, n_played)
     all_late, all_played, all_matched = (np.concatenate(part) for part in (late, played_pitches, matched_pitches))
     registers = {}
@@ -117,59 +126,19 @@ def score(
         if n_there:
             registers[f"{low}-{high - 1}"] = float(((all_matched >= low) & (all_matched < high)).sum() / n_there)
     f1 = 2 * precision * recall / max(1e-9, precision + recall)
-    return Score(precision, recall, f1, float(np.median(all_late) * 1e3) if len(all_late) else 0.0, registers)
+    offset_ms = float(np.median(all_late) * 1e3) if len(all_late) else 0.0
+    again = np.concatenate(again_found)
+    struck_again = float(again.mean()) if len(again) else 1.0
+    return Score(precision, recall, f1, offset_ms, registers, n_duplicates / max(1, n_found), struck_again)
 
 
-# What is tried, one group after the other. A companion's threshold above a lone onset's would make the latter idle.
-_THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
-_BEGINNINGS: tuple[list[dict[str, float]], ...] = (
-    [{"onset_threshold": a, "companion_threshold": b} for a in _THRESHOLDS for b in _THRESHOLDS if a - 0.16 <= b <= a],
-    [{"retrigger_threshold": value} for value in _THRESHOLDS],
-    [{"frame_on": value} for value in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)],
-    [{"refractory_frames": value} for value in (3, 4, 5, 6)],
-)
-_ENDS: tuple[list[dict[str, float]], ...] = (
-    [{"frame_off": a, "off_frames": b} for a in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6) for b in (1, 2, 4)],
-    [{"offset_threshold": value} for value in (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)],
-)
-_PEDAL_ON = (0.4, 0.5, 0.6, 0.7, 0.8)
-_PEDAL_HYSTERESIS = 0.2
-
-
-def choose_options(
-    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, peak_frames: int = 1
-) -> tuple[NoteDecoderOptions, Score]:
-    """The decoder options with the best F1 of onsets, then those with the best F1 of onsets and offsets, found one
-    group of them at a time; the onset bias taken off; the pedal's thresholds.
-
-    To be called with held-out renderings only, never with the recordings a model is judged on.
-    """
-    options = best_plain(heard, spec, look_ahead_frames, peak_frames)[0]
-    best = score(heard, options, spec, look_ahead_frames)
-    for _ in range(2):
-        for changes in _BEGINNINGS:
-            options, best = _best_of(changes, options, best, heard, spec, look_ahead_frames, offsets=False)
-    options = replace(options, onset_bias_seconds=round(-best.offset_ms / 1e3, 4))
-    best = score(heard, options, spec, look_ahead_frames, offsets=True)
-    for changes in _ENDS:
-        options, best = _best_of(changes, options, best, heard, spec, look_ahead_frames, offsets=True)
-    pedal_on = max(_PEDAL_ON, key=lambda threshold: pedal_f1(heard, spec, look_ahead_frames, threshold))
-    options = replace(options, pedal_on=pedal_on, pedal_off=round(pedal_on - _PEDAL_HYSTERESIS, 3))
-    return options, score(heard, options, spec, look_ahead_frames)
-
-
-def _best_of(
-    changes: list[dict[str, float]],
-    options: NoteDecoderOptions,
-    best: Score,
-    heard: Sequence[Heard],
-    spec: FeatureSpec,
-    look_ahead_frames: int,
-    offsets: bool,
-) -> tuple[NoteDecoderOptions, Score]:
-    tried = [replace(options, **change) for change in changes]
-    scored = [(one, score(heard, one, spec, look_ahead_frames, offsets)) for one in tried]
-    return max([(options, best), *scored], key=lambda pair: pair[1].f1)
+def since_last(notes: np.ndarray) -> np.ndarray:
+    """[n, 4] to seconds since the last onset of the same pitch, [n]; inf: there was none."""
+    order = np.lexsort((notes[:, 0], notes[:, 2]))
+    gaps = np.full(len(notes), np.inf)
+    is_same = np.diff(notes[order, 2]) == 0
+    gaps[order[1:][is_same]] = np.diff(notes[order, 0])[is_same]
+    return gaps
 
 
 def pedal_f1(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, threshold: float) -> float:
@@ -183,21 +152,6 @@ def pedal_f1(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, 
         played.append(down)
     all_said, all_played = np.concatenate(said), np.concatenate(played)
     return float(2 * (all_said & all_played).sum() / max(1, all_said.sum() + all_played.sum()))
-
-
-def best_plain(
-    heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, peak_frames: int = 1
-) -> tuple[NoteDecoderOptions, Score]:
-    """One threshold for every onset, the best of a few: quick enough to be asked during training."""
-    tried = [
-        NoteDecoderOptions(
-            onset_threshold=value, companion_threshold=value, retrigger_threshold=value, peak_frames=peak_frames
-        )
-        for value in (0.3, 0.4, 0.5, 0.6)
-    ]
-    scores = [score(heard, options, spec, look_ahead_frames) for options in tried]
-    best = max(range(len(tried)), key=lambda i: scores[i].f1)
-    return tried[best], scores[best]
 
 
 def _match(played: np.ndarray, found: np.ndarray, offsets: bool) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .choosing import best_plain
 from .chunks import ShardSet, draw_batch
 from .disguise import ROOMS_AND_TUNINGS, Disguise
 from .labels import LOOK_AHEAD_FRAMES, PEAK_FRAMES
@@ -24,7 +25,7 @@ from .losses import NotesLoss
 from .nets.notes import NotesNet
 from .notes_features import NOTES_FEATURES
 from .run import Run, RunKnobs, command_line, count, start
-from .scoring import best_plain, listen
+from .scoring import listen
 
 
 @dataclass(frozen=True)

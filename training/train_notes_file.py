@@ -21,13 +21,14 @@ from torch import Tensor, nn
 
 from engine.models.whole import Answers, answer_whole
 
+from .choosing import best_plain
 from .chunks import Shard, ShardSet, draw_batch
 from .disguise import ROOMS_AND_TUNINGS, Disguise
 from .losses import NotesLoss
 from .nets.notes_file import NotesFileNet
 from .notes_features import NOTES_FEATURES
 from .run import Run, RunKnobs, command_line, count, start
-from .scoring import ANSWERS, Heard, best_plain
+from .scoring import ANSWERS, Heard
 
 
 @dataclass(frozen=True)
