@@ -2,9 +2,10 @@
 
     python -m training.space.choosing --runs runs/space_heads --columns runs/space_columns
 
-Every run below --runs is exported, scored on `valid` by `worth` of comparing.py, at the temperature it is performed at,
-and put in order by the mean over three groups: performers it knows, guests from the start, guests whom it has watched.
-A kind of answer is judged by the mean of its seeds; of the best kind the better seed is taken.
+Every run below --runs is exported, and scored on `valid` by `worth` of comparing.py at the temperature it is performed
+at; its card keeps its scores. The mean of three groups counts: performers it knows, guests from the start, and guests
+whom it has watched.
+A kind of answer is judged by the mean of its seeds; of the best kind the best run is taken.
 """
 
 from __future__ import annotations
@@ -55,20 +56,33 @@ def groups_of(valid: Sequence[Columns], styles: Sequence[str]) -> list[Group]:
 
 
 def trials_of(runs: Path, columns: Path) -> list[Trial]:
-    """Best first."""
-    learnt_from, valid = load_split(columns / "train.npz"), load_split(columns / "valid.npz")
+    """Best first. Runs whose cards have their scores already are not scored again."""
     trials = []
-    for run in sorted(path.parent for path in runs.glob("*/checkpoint.pt")):
-        model = run / "space.onnx"
-        if not model.exists():
-            export_run(run, columns, model)
+    for checkpoint in sorted(runs.glob("*/checkpoint.pt")):
+        model = checkpoint.with_name("space.onnx")
+        if not model.exists() or model.stat().st_mtime < checkpoint.stat().st_mtime:
+            export_run(checkpoint.parent, columns, model)
         card = read_space_card(model)
-        groups = groups_of(valid, card.styles)
-        scores = {one.title: compare(model, learnt_from, one, TEMPERATURES[-1:]) for one in groups}
+        if "valid" not in card.scores:
+            card = export_run(checkpoint.parent, columns, model, {"valid": _scored(model, columns)})
+        scores = {
+            group: {name: Score(**numbers) for name, numbers in by_mover.items()}
+            for group, by_mover in card.scores["valid"].items()
+        }
         trials.append(Trial(model, card.head, card.training["knobs"]["seed"], card.training["steps"], scores))
-        print(f"{run.name}: {trials[-1].worth:.3f}", file=sys.stderr, flush=True)
+        print(f"{checkpoint.parent.name}: {trials[-1].worth:.3f}", file=sys.stderr, flush=True)
     means = {one.head: _mean([other.worth for other in trials if other.head == one.head]) for one in trials}
     return sorted(trials, key=lambda one: (means[one.head], one.worth))
+
+
+def _scored(model: Path, columns: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """By group, mover and number, as a card keeps them."""
+    learnt_from, valid = load_split(columns / "train.npz"), load_split(columns / "valid.npz")
+    scores = {
+        group.title: compare(model, learnt_from, group, TEMPERATURES[-1:])
+        for group in groups_of(valid, read_space_card(model).styles)
+    }
+    return {group: {name: one._asdict() for name, one in of.items()} for group, of in scores.items()}
 
 
 def table_of(trials: Sequence[Trial]) -> tuple[tuple[str, ...], list[list[str]]]:
