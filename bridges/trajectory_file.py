@@ -1,8 +1,9 @@
-"""Where sources went, as files that others read: Max's coll, CSV, JSON, and SpatDIF.
+"""Where sources went, as files that others read: Max's coll, CSV, JSON, and SpatDIF; or as a picture.
 
-The ending of the name says which: .txt and .coll, .csv, .json, .xml. All speak of seconds and metres, x to the right, y
-to the front, z up. SpatDIF: Peters, Lossius, Schacher, The Spatial Sound Description Interchange Format, 2013, version
-0.4: entities and positions in XML, ordered by time. In a session it is a bridge: every position that is sent is kept.
+The ending of the name says which: .txt and .coll, .csv, .json, .xml, .png. All speak of seconds and metres, x to the
+right, y to the front, z up. SpatDIF: Peters, Lossius, Schacher, The Spatial Sound Description Interchange Format, 2013,
+version 0.4: entities and positions in XML, ordered by time. In a session it is a bridge: every position that is sent is
+kept.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from xml.etree import ElementTree as xml
 import numpy as np
 
 from bridges.beside import written_beside
+from bridges.trajectory_picture import draw_trajectories
 from engine.bridge import SessionInfo
 from engine.events import Event, Position
 from engine.space.coll import CollSong, write_coll
@@ -28,7 +30,7 @@ DIGITS = 4  # tenths of a millisecond and of a millimetre
 
 
 class TrajectoryFileBridge:
-    """path: of the file, ending in .txt, .coll, .csv, .json or .xml; in a coll every source is a song of its name."""
+    """path: of the file, ending in .txt, .coll, .csv, .json, .xml or .png; in a coll each source is a song."""
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
@@ -101,6 +103,7 @@ def write_spatdif(paths: Paths, path: Path, title: str) -> None:
 Writer = Callable[[Paths, Path, str], None]
 WRITERS: Mapping[str, Writer] = {
     ".txt": write_colls, ".coll": write_colls, ".csv": write_csv, ".json": write_json, ".xml": write_spatdif,
+    ".png": draw_trajectories,
 }  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_it_shows_notes_and_strikes_as_they_happen_and_names_what_it_left(played
     said, folder = played
     assert len(re.findall(r"guitar  note [A-G]\S*\d, velocity \d+", said)) >= 10
     assert len(re.findall(r"backing  strike", said)) >= 5
-    left = [folder / f"ictus_demo{ending}" for ending in (".mid", ".png", ".osc.txt")]
+    left = [folder / f"ictus_demo{ending}" for ending in (".mid", ".png", ".osc.txt", ".space.csv", ".space.png")]
     assert sorted(folder.iterdir()) == sorted(left)
     assert all(str(path) in said for path in left)
 
@@ -75,12 +75,23 @@ def test_its_midi_file_holds_the_notes_shown_and_none_is_stuck(played):
     assert n_notes == len(re.findall(r"  note ", said))
 
 
-def test_its_picture_is_no_blank(played):
+def test_its_pictures_are_no_blanks(played):
     from matplotlib.image import imread
 
-    picture = imread(played[1] / "ictus_demo.png")[..., :3]
-    assert min(picture.shape[:2]) > 300
-    assert (np.abs(picture - picture[0, 0]).max(axis=-1) > 0.2).mean() > 0.01
+    for name in ("ictus_demo.png", "ictus_demo.space.png"):
+        picture = imread(played[1] / name)[..., :3]
+        assert min(picture.shape[:2]) > 300
+        assert (np.abs(picture - picture[0, 0]).max(axis=-1) > 0.2).mean() > 0.01
+
+
+def test_it_moves_its_sources_and_says_where_they_are_heard(played):
+    said, folder = played
+    rows = [line.split(",") for line in (folder / "ictus_demo.space.csv").read_text().splitlines()[1:]]
+    for name in STEMS:
+        assert re.search(rf"{name}  is heard (\d+° (left|right)|in front|behind), \d\.\d m", said)
+        way = np.array([(row[0], *row[2:4]) for row in rows if row[1] == name], float)
+        assert way[-1, 0] > HEARD_SECONDS - 1.5 and np.abs(way[:, 1:]).max() <= 5.0
+        assert np.hypot(*np.diff(way[:, 1:], axis=0).T).sum() > 0.3, "it stood still"
 
 
 def test_its_osc_log_says_what_the_table_allows(played):

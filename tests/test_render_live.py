@@ -1,5 +1,5 @@
-"""Laws of the live rendering: the very samples of the file, a stated delay later; and nothing that happens to the device
-or to time reaches those who listen."""
+"""Laws of the live rendering: the very samples of the file, a stated delay later; and nothing that happens to the
+device, or to time, reaches those who listen."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_a_flood_of_sound_is_not_played_late():
 
 def test_a_source_that_has_no_position_is_heard_in_front():
     bench = Bench()
-    for start in range(0, RATE, 128):
+    for _ in range(0, RATE, 128):
         bench.heard.write(np.full((128, 2), 0.25, np.float32))
         bench.render()
         bench.take(128)

@@ -60,6 +60,13 @@ SpaceOsc = _flag(
     list[str], OUT, "Positions to a spatialiser, which turns --space on; repeat for more.", "--space-osc",
     metavar="DIALECT@HOST:PORT",
 )  # fmt: skip
+Render = _flag(
+    str, OUT, "Hear it in a room: quad, 5.1, ring8, binaural, or a layout in a file; turns --space on.", "--render",
+    metavar="LAYOUT",
+)  # fmt: skip
+RenderDevice = _flag(
+    str, OUT, "The output it is heard on; the default one otherwise.", "--render-device", metavar="NAME|INDEX"
+)
 OscIn = _flag(
     int, OUT, "Take commands by OSC at this port of this machine.", "--osc-in", metavar="PORT", min=1, max=65535
 )

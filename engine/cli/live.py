@@ -26,6 +26,8 @@ def live(
     midi: flags.Midi = None,
     osc: flags.Osc = None,
     space_osc: flags.SpaceOsc = None,
+    render: flags.Render = None,
+    render_device: flags.RenderDevice = None,
     osc_in: flags.OscIn = None,
     midi_in: flags.MidiIn = None,
     record: flags.Record = None,
@@ -42,6 +44,8 @@ def live(
 
     ictus live -i voice=1 -i drums=2+3 -i click=4 --space-osc adm@127.0.0.1:4001
 
+    ictus live -i voice=1 -i guitar=2 --render binaural --render-device Headphones
+
     ictus live --device USB --block 64 --config stage.toml --record tonight.mid
     """
     from engine.cli.perform import perform
@@ -53,7 +57,7 @@ def live(
     options.lay_chains(tables, chain or [])
     options.lay_settings(tables, set_ or [])
     options.lay_notes(tables, model=model, look_ahead=look_ahead)
-    options.lay_space(tables, space or bool(space_osc) or bool(midi_in), space_model)
+    options.lay_space(tables, bool(space or space_osc or midi_in or render), space_model)
     if midi == "off":
         options.drop_bridge(tables, "midi")
     elif midi:
@@ -62,6 +66,7 @@ def live(
         options.lay_bridge(tables, "osc", targets=osc)
     if space_osc:
         options.lay_bridge(tables, "space_osc", targets=space_osc)
+    options.lay_render(tables, render, render_device)
     if osc_in:
         options.lay_bridge(tables, "osc_in", port=osc_in)
     if midi_in:

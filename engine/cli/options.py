@@ -104,6 +104,15 @@ def lay_space(tables: Tables, wanted: bool, model: str | None) -> None:
         tables.setdefault("space", {})
 
 
+def lay_render(tables: Tables, layout: str | None, device: str | None) -> None:
+    """What is None was not given; a device alone is another one for the rendering that the file asks for."""
+    if device is not None and layout is None and not any(b.get("type") == "render" for b in tables.get("bridge", [])):
+        raise CliError("--render-device was given, but nothing is rendered; give --render quad, or binaural", USAGE)
+    wish = {"layout": layout, "device": int(device) if device is not None and device.isdecimal() else device}
+    if given := {name: value for name, value in wish.items() if value is not None}:
+        lay_bridge(tables, "render", **given)
+
+
 def lay_pedal(tables: Tables) -> None:
     """Every MIDI output sends it."""
     outputs = [bridge for bridge in tables.get("bridge", []) if bridge.get("type") in ("midi", "midi_file")]

@@ -1,7 +1,7 @@
 """Run a configuration in a process of its own, show what it hears, and leave a summary.
 
-The terminal hears of notes, strikes and levels as every other listener does: it is one more OSC target, on a free
-port of this machine. However slow a terminal may be, the engine does not wait for it.
+The terminal hears of notes, strikes, levels and positions as every other listener does: it is one more OSC target, on a
+free port of this machine. However slow a terminal may be, the engine does not wait for it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from engine.cli.summary import summary
 from engine.registry import RECEIVERS, find
 
 POLL_SECONDS = 0.05
+PLACES_HZ = 10  # positions of each source a second, for eyes
 
 
 def perform(
@@ -33,10 +34,13 @@ def perform(
     with ExitStack() as stack:
         receiver = find(RECEIVERS, "osc")()
         stack.callback(receiver.close)
-        terminal = {"type": "osc", "targets": [{"port": receiver.port, "events": Scene([], {}).kinds}]}
+        terminal = [{"type": "osc", "targets": [{"port": receiver.port, "events": Scene([], {}).kinds}]}]
+        if "space" in tables:
+            places = {"dialect": "max", "port": receiver.port, "rate_hz": PLACES_HZ}
+            terminal.append({"type": "space_osc", "targets": [places]})
         asked = _Asked()
         stack.callback(asked.restore)
-        engine = Keeper({**tables, "bridge": [*tables.get("bridge", []), terminal]}, seconds)
+        engine = Keeper({**tables, "bridge": [*tables.get("bridge", []), *terminal]}, seconds)
         stack.callback(engine.kill)
         listening = _wait(engine, asked, console)
         if listening is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import defaultdict, deque
@@ -11,6 +12,9 @@ from engine.pitch import pitch_name
 
 KEPT_LINES = 1000
 SILENCE_DB = -120.0
+CLICK = "click"  # as the space calls the source that is no instrument
+PLACE = re.compile(r"/source/(\d+)/xy")  # what a patch gets, too
+TOLD_METRES = 1.5  # from where a source was last said to be, until it is said anew
 ANY_DRUM = "any"  # what OSC says of a strike that no stage put a name to
 LATENCY = re.compile(r"latency_(\w+)_ms")  # what the session calls the declared latency of a stage
 
@@ -23,6 +27,8 @@ class SourceView:
     pedal_is_down: bool = False
     struck_seconds: float = float("-inf")  # monotonic time of the last strike
     last_strike_id: int = 0
+    place: tuple[float, float] | None = None  # metres to the right, to the front; None: nothing moves it
+    told_place: tuple[float, float] | None = None  # where it was last said to be
     genre: str = ""  # "": no stage tells it
     genre_probability: float = 0.0
     n_notes: int = 0
@@ -66,6 +72,8 @@ class Scene:
         hearer = self._hearers.get(address)
         if hearer is not None:
             hearer(*arguments)
+        elif placed := PLACE.fullmatch(address):
+            self._place(int(placed[1]), *arguments)
 
     def note_death(self, message: str) -> None:
         """The engine's process is gone; another will begin to count anew."""
@@ -131,6 +139,15 @@ class Scene:
             self.sources[source].pedal_is_down = bool(is_down)
             self._say(source, f"pedal {'down' if is_down else 'up'}, {late_ms:.0f} ms late")
 
+    def _place(self, number: int, x: float, y: float) -> None:
+        """`number`: of the sources in their order, from 1, a click track having none."""
+        moved = [name for name in self.sources if name != CLICK]
+        view = self.sources[moved[number - 1]]
+        view.place = x, y
+        if view.told_place is None or math.dist(view.place, view.told_place) >= TOLD_METRES:
+            view.told_place = view.place
+            self._say(moved[number - 1], f"is heard {where(x, y)}")
+
     def _level(self, source: str, rms_db: float, peak_db: float) -> None:
         if source in self.sources:
             self.sources[source].rms_db, self.sources[source].peak_db = rms_db, peak_db
@@ -158,3 +175,10 @@ class Scene:
     def _say(self, source: str, what: str) -> None:
         self.recent.append(f"{time.monotonic() - self._started_seconds:8.2f}  {source}  {what}")
         self.n_lines += 1
+
+
+def where(x: float, y: float) -> str:
+    """For people: x metres to the right, y to the front."""
+    degrees = round(math.degrees(math.atan2(abs(x), y)))
+    side = "in front" if degrees == 0 else "behind" if degrees == 180 else f"{degrees}° {'left' if x < 0 else 'right'}"
+    return f"{side}, {math.hypot(x, y):.1f} m"

@@ -10,12 +10,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.scene import Scene, SourceView
+from engine.cli.scene import Scene, SourceView, where
 from engine.pitch import pitch_name
 
 DRAW_SECONDS = 0.05
 RECENT_LINES = 8
 METER_CELLS = 24
+WHERE_CELLS = 17
 QUIETEST_DB, LOUD_DB, HOT_DB = -60.0, -12.0, -3.0
 FLASH_SECONDS = 0.15  # how long a strike stays lit
 
@@ -65,7 +66,8 @@ def picture(scene: Scene, now_seconds: float) -> RenderableType:
     table = Table(box=None, padding=(0, 1), expand=False)
     titles = ["source", "level", "dB", "strike", "sounding", "notes", "strikes"]
     with_genre = any(view.genre for view in scene.sources.values())
-    for title in titles + ["genre"] * with_genre:
+    with_place = any(view.place for view in scene.sources.values())
+    for title in titles + ["heard"] * with_place + ["genre"] * with_genre:
         table.add_column(title, justify="right" if title in ("dB", "notes", "strikes") else "left", header_style="dim")
     for name, view in scene.sources.items():
         lit = now_seconds - view.struck_seconds < FLASH_SECONDS
@@ -77,6 +79,7 @@ def picture(scene: Scene, now_seconds: float) -> RenderableType:
             Text(_sounding(view).ljust(24), "bold cyan"),
             str(view.n_notes),
             str(view.n_strikes),
+            *[where(*view.place).ljust(WHERE_CELLS) if view.place else ""] * with_place,
             *[_genre(view)] * with_genre,
         )
     recent = Text("\n".join(list(scene.recent)[-RECENT_LINES:]), "dim")
@@ -88,7 +91,9 @@ def ledger(scene: Scene) -> str:
     number = defaultdict(float, scene.status)
     declared = ", ".join(f"{stage} {ms:.1f}" for stage, ms in scene.latency_ms.items())
     measured = f"median {number['late_p50_ms']:.0f} ms, p99 {number['late_p99_ms']:.0f} ms"
-    return f"sound to message: {measured}   declared (ms): {declared}"
+    rendered = f"   rendering: {number['render_latency_ms']:.0f} ms, {number['render_underruns']:.0f} underruns"
+    heard = rendered if number["render_latency_ms"] else ""
+    return f"sound to message: {measured}   declared (ms): {declared}{heard}"
 
 
 def numbers(scene: Scene) -> str:

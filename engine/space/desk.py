@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numba import njit
 
 from engine.commands import SteerSpace
 from engine.events import Cue, Event
@@ -37,7 +38,7 @@ class Desk:
         n = len(names)
         self.frozen, self.placed, self._fading_out = (np.zeros(n, np.bool_) for _ in range(3))
         self._places, self._gestured = np.zeros((n, 3)), np.zeros((n, 3))
-        self._intensity, self._mix, self._mix_goal = (np.zeros((n, 1)) for _ in range(3))
+        self._intensity, self._mix, self._mix_goal = (np.zeros(n) for _ in range(3))
         self._acts: dict[str, Callable[..., None]] = {
             "place": self._place, "release": self._release, "freeze": self._freeze, "intensity": self._set_intensity,
             "anchor": self._anchor, "gesture": self._gesture, "gesture_beats": self._gestures.set_beats,
@@ -79,16 +80,15 @@ class Desk:
 
     def aim(self, heard: Heard, proposed: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` [n, 3] with where each source is wanted, `proposed` [n, 3] being what the model wants."""
-        self._mix += np.minimum(self._fade, np.maximum(-self._fade, self._mix_goal - self._mix))
         self._gestures.propose(heard, self._gestured)
+        _blend(
+            proposed, self._gestured, self._gestures.anchors, self._intensity, self._mix, self._mix_goal, self._fade,
+            self._picture, self.placed, self._places, out,
+        )  # fmt: skip
         if self._fading_out.any():
-            for source in np.flatnonzero(self._fading_out & (self._mix[:, 0] == 0.0)):
+            for source in np.flatnonzero(self._fading_out & (self._mix == 0.0)):
                 self._gestures.set(source, "off")
                 self._fading_out[source] = False
-        anchors = self._gestures.anchors
-        out[:] = anchors + self._intensity * (proposed + self._mix * (self._gestured - proposed) - anchors)
-        out[:, :2] = out[:, :2] @ self._picture
-        np.copyto(out, self._places, where=self.placed[:, None])
 
     def _sources(self, name: str) -> range | tuple[int]:
         if name == "":
@@ -133,3 +133,20 @@ class Desk:
         """The matrix that mirrors, then turns to the left, a row (x, y) from its left side."""
         turn = np.radians(self._degrees)
         self._picture = np.diag(self._mirror) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+
+
+@njit(cache=True, nogil=True)
+def _blend(proposed, gestured, anchors, intensity, mix, mix_goal, fade, picture, placed, places, out):
+    """Where each source is wanted: between what is proposed and its gesture, about its anchor, in the turned picture.
+
+    `mix` goes on towards `mix_goal`.
+    """
+    for i in range(len(out)):
+        mix[i] += min(fade, max(-fade, mix_goal[i] - mix[i]))
+        for axis in range(3):
+            blended = proposed[i, axis] + mix[i] * (gestured[i, axis] - proposed[i, axis])
+            out[i, axis] = anchors[i, axis] + intensity[i] * (blended - anchors[i, axis])
+        x, y = out[i, 0], out[i, 1]
+        out[i, 0], out[i, 1] = x * picture[0, 0] + y * picture[1, 0], x * picture[0, 1] + y * picture[1, 1]
+        if placed[i]:
+            out[i] = places[i]

@@ -100,7 +100,7 @@ class Director:
         self._room.clamp(homes)
         self._ears = [Ear(self._rate_hz) for _ in taken]
         self._held = np.zeros((len(taken), stream_rate // 10), np.float32)  # of the streams, since the last tick
-        self._n_held = np.zeros(len(taken), np.int64)
+        self._n_held = [0] * len(taken)
         self._follow_beat = self._follow_beat and not self._click
         beats = (TempoBeats if self._follow_beat else ClickBeats)(self._beats_per_bar)
         self._conductor = Conductor(beats, self._tempo_bpm, self._beats_per_bar)
@@ -122,7 +122,7 @@ class Director:
         for part in (*self._ears, self._conductor, self._proposer, self._mover, self._desk):
             part.reset()
         self._proposed[:] = self._homes
-        self._n_held[:] = 0
+        self._n_held = [0] * len(self.names)
         self._n_heard = 0  # samples of the stream that the ears have
         self._n_ticks = self._now = 0
         self._quiet_until: dict[str, int] = {}
@@ -135,15 +135,15 @@ class Director:
             self._conductor.hear(samples)
         elif name in self._index:
             i = self._index[name]
-            at = self._n_held[i]
-            if at + len(samples) > self._held.shape[1]:
-                self._held = np.pad(self._held, ((0, 0), (0, at + len(samples))))
-            self._held[i, at : at + len(samples)] = samples
-            self._n_held[i] += len(samples)
+            at, end = self._n_held[i], self._n_held[i] + len(samples)
+            if end > self._held.shape[1]:
+                self._held = np.pad(self._held, ((0, 0), (0, end)))
+            self._held[i, at:end] = samples
+            self._n_held[i] = end
 
     def process(self, end_frame: int) -> list[Event]:
         self._now = end_frame
-        while (n := tick_samples(self._n_ticks, self._rate_hz) - self._n_heard) <= self._n_held.min():
+        while (n := tick_samples(self._n_ticks, self._rate_hz) - self._n_heard) <= min(self._n_held):
             self._listen(n)
             self._tick()
         return self._take_events()
@@ -156,9 +156,9 @@ class Director:
             row[:] = ear.next_tick()
         if self._follow_beat:
             self._conductor.hear(held[:, :n].sum(axis=0))
-        n_most = self._n_held.max()
+        n_most = max(self._n_held)
         held[:, : n_most - n] = held[:, n:n_most]
-        self._n_held -= n
+        self._n_held = [n_held - n for n_held in self._n_held]
         self._n_heard += n
 
     def obey(self, command: SteerSpace) -> list[Event]:

@@ -105,8 +105,9 @@ def _scatter(axis: Axes, columns: Columns, room: np.ndarray) -> None:
     for name, begin, end in sections_of(columns):
         points = room[:, begin:end:2].reshape(-1, 2)
         axis.scatter(*points.T, s=9, color=_darker(colours[name]), alpha=0.6, linewidths=0)
+    unnamed = "before" if any(colours) else "no section was named"
     handles = [
-        Line2D([], [], color=_darker(colour), marker="o", linestyle="", label=name or "before")
+        Line2D([], [], color=_darker(colour), marker="o", linestyle="", label=name or unnamed)
         for name, colour in colours.items()
     ]
     axis.legend(handles=handles, fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12),
@@ -129,7 +130,8 @@ def _heat(figure: Figure, axis: Axes, columns: Columns, room: np.ndarray) -> Non
     radius = columns.radius_metres
     edges = np.linspace(-radius, radius, HEAT_CELLS + 1)
     seconds, _, _ = np.histogram2d(*room.reshape(-1, 2).T, bins=(edges, edges))
-    drawn = axis.imshow(np.log1p(seconds.T / columns.rate_hz), origin="lower", cmap="magma",
+    shown = np.ma.masked_equal(np.log1p(seconds.T / columns.rate_hz), 0.0)  # where nobody ever was is paper
+    drawn = axis.imshow(shown, origin="lower", cmap="YlOrRd", vmin=0.0,
                         extent=(-radius, radius, -radius, radius))  # fmt: skip
     marks = [mark for mark in (0, 1, 3, 10, 30, 100, 300) if np.log1p(mark) <= drawn.get_clim()[1]]
     bar = figure.colorbar(drawn, ax=axis, shrink=0.8, ticks=np.log1p(marks))
