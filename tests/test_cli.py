@@ -21,9 +21,9 @@ import soundfile
 
 from bridges.osc_table import ROUTES
 from engine.cli import app
-from engine.cli.errors import BUG, explain
-from engine.cli.options import lay_chains, lay_inputs, lay_notes, lay_pedal, lay_settings, lay_surest
-from engine.cli.scene import Scene
+from engine.cli.errors import BUG, CliError, explain
+from engine.cli.options import lay_chains, lay_inputs, lay_notes, lay_pedal, lay_render, lay_settings, lay_surest
+from engine.cli.scene import Scene, where
 from engine.cli.screen import picture
 from engine.cli.transcribe import distinct_names
 from tests.support.toy_model import SPEC, write_toy_model
@@ -197,6 +197,19 @@ def test_every_midi_output_gets_the_pedal_if_asked_and_nothing_else_does():
     assert [bridge.get("pedal") for bridge in tables["bridge"]] == [True, None, True]
 
 
+def test_a_rendering_is_laid_over_the_files_and_a_device_alone_needs_one():
+    tables = {"bridge": [{"type": "render", "layout": "quad", "gain_db": -3.0}]}
+    lay_render(tables, None, "Headphones")
+    assert tables["bridge"] == [{"type": "render", "layout": "quad", "gain_db": -3.0, "device": "Headphones"}]
+    lay_render(tables, "binaural", "2")
+    assert tables["bridge"] == [{"type": "render", "layout": "binaural", "gain_db": -3.0, "device": 2}]
+    nothing = {}
+    lay_render(nothing, None, None)
+    assert nothing == {}
+    with pytest.raises(CliError, match="nothing is rendered; give --render quad"):
+        lay_render(nothing, None, "Headphones")
+
+
 def test_results_of_one_name_never_share_a_file():
     files = [Path("a/x.wav"), Path("b/X.flac"), Path("x-2.wav"), Path("c/x.wav")]
     names = distinct_names(files)
@@ -216,6 +229,21 @@ def test_the_terminal_knows_every_message_and_its_arguments():
         heard = list(inspect.signature(hearer).parameters)
         told = [argument.name for argument in route.arguments]
         assert len(heard) == len(told) and all(h.endswith(t) for h, t in zip(heard, told, strict=True))
+
+
+def test_the_screen_shows_where_sources_are_heard_and_says_so_when_that_is_elsewhere():
+    from rich.console import Console
+
+    scene = Scene(["click", "voice"], {})
+    for x in (0.0, 0.5, -3.0):  # the second is next to the first
+        scene.hear("/source/1/xy", [x, 3.0])
+    scene.hear("/source/2/xy", [1.0, 1.0])  # nobody's: a click track has no number
+    said = [line.split("  ", 1)[1].strip() for line in scene.recent]
+    assert [line.partition("voice  ")[2] for line in said] == ["is heard in front, 3.0 m", "is heard 45° left, 4.2 m"]
+    console = Console(width=160, record=True, file=open(os.devnull, "w"))
+    console.print(picture(scene, time.monotonic()))
+    assert "45° left, 4.2 m" in console.export_text()
+    assert [where(1, 0), where(0, -2), where(1e-4, 2)] == ["90° right, 1.0 m", "behind, 2.0 m", "in front, 2.0 m"]
 
 
 def test_the_screen_shows_what_sounds_and_forgets_what_ended():

@@ -289,3 +289,36 @@ def test_an_error_is_told_again_when_it_has_been_quiet_for_a_while(monkeypatch):
         now[0] += later
         pump._guard(pump._bridge.send, LEVEL)
     assert [at for at, _ in told] == [1000.0, 1011.0] and pump.n_errors == 4
+
+
+# Bridges that want the sound itself
+
+
+class Hearer(Listener):
+    def __init__(self, raises_at=None):
+        super().__init__()
+        self.blocks, self._raises_at = [], raises_at
+
+    def hear(self, block):
+        if len(self.blocks) == self._raises_at:
+            raise RuntimeError("enough")
+        self.blocks.append(block.copy())
+
+    def status(self):
+        return {"blocks": len(self.blocks)}
+
+
+def test_a_bridge_that_hears_gets_every_sample_and_its_numbers_join_the_status():
+    samples, hearer = np.random.default_rng(1).uniform(-1, 1, 20 * BLOCK + 7).astype(np.float32), Hearer()
+    session = make(samples, [hearer])
+    session.run()
+    np.testing.assert_array_equal(np.concatenate(hearer.blocks)[:, 0], samples)
+    assert (hearer.session.n_channels, hearer.session.channels) == (1, ((0,),))
+    assert session.status()["bridge0_blocks"] == len(hearer.blocks) > 1
+
+
+def test_one_that_fails_at_hearing_hears_no_more_is_told_of_and_disturbs_nobody():
+    failing, well = Hearer(raises_at=3), Hearer()
+    make(np.zeros(20 * BLOCK, np.float32), [failing, well]).run()
+    assert len(failing.blocks) == 3 and len(well.blocks) == 20
+    assert [fault.message for fault in well.of(Fault)] == ["bridge bridge0 hears no more: RuntimeError: enough"]

@@ -141,12 +141,15 @@ class Scene:
 
     def _place(self, number: int, x: float, y: float) -> None:
         """`number`: of the sources in their order, from 1, a click track having none."""
-        moved = [name for name in self.sources if name != CLICK]
-        view = self.sources[moved[number - 1]]
+        numbered = dict(enumerate((name for name in self.sources if name != CLICK), 1))
+        name = numbered.get(number)
+        if name is None:
+            return
+        view = self.sources[name]
         view.place = x, y
         if view.told_place is None or math.dist(view.place, view.told_place) >= TOLD_METRES:
             view.told_place = view.place
-            self._say(moved[number - 1], f"is heard {where(x, y)}")
+            self._say(name, f"is heard {where(x, y)}")
 
     def _level(self, source: str, rms_db: float, peak_db: float) -> None:
         if source in self.sources:
