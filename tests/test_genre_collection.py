@@ -145,7 +145,7 @@ def test_a_copy_is_known_in_another_codec_at_another_level_from_another_start(me
 
 
 def test_another_melody_is_no_copy_and_neither_is_silence():
-    every = [song(style, artist, 0, 12.0) for artist, style in enumerate(styles(("a", "b", "c", "d")).values())]
+    every = [song(style, 0, number, 12.0) for style in styles(("a", "b")).values() for number in range(2)]
     prints = [fingerprint(sound) for sound in (*every, np.zeros(5 * RATE, np.float32), np.zeros(9, np.float32))]
     assert min(len(one.hashes) for one in prints[:4]) > 50
     assert find_matches(prints) == []

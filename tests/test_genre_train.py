@@ -24,7 +24,14 @@ from training.genre.train import ALL, averaged, choose, main, softmax, train
 
 NINE = ("Ahidous", "chaabi", "GNAWA", "Malhoun", "Andalouse", "Rap", "Rai", "Reggada", "Soufi")
 CLASSES = ("calm", "bright", "noisy")
-QUICK = {"window_seconds": 3.0, "batch": 16, "steps": 25, "validate_minutes": 1e9, "learning_rate_rise_steps": 1}
+QUICK = {
+    "window_seconds": 3.0,
+    "batch": 16,
+    "steps": 25,
+    "validate_minutes": 1e9,
+    "learning_rate_rise_steps": 1,
+    "learning_rate": 3e-3,
+}
 FRAMES = 75
 
 

@@ -1,4 +1,4 @@
-"""What a window might have sounded like in another studio: gently, and afresh for each batch.
+"""What a window might have sounded like in another studio: afresh for each batch.
 
 The nets subtract the level of a window themselves, exactly, so that no gain has to be learnt away.
 """
@@ -20,12 +20,12 @@ _MFCC = slice(N_MELS + VECTOR_NAMES.index("mfcc20_0"), N_MELS + VECTOR_NAMES.ind
 class Augment:
     """Deviations in dB; shares of the windows something happens to."""
 
-    tilt_db: float = 3.0  # from the middle of the mel scale to either end
-    ripple_db: float = 1.5  # an equaliser's slow wave over it
+    tilt_db: float = 6.0  # from the middle of the mel scale to either end
+    ripple_db: float = 4.0  # an equaliser's slow wave over it
     noise_share: float = 0.3
     noise_db: tuple[float, float] = (-70.0, -40.0)  # of a noise floor, below the window's loudest band
     mask_share: float = 0.5
-    mask_seconds: float = 1.0  # of the longest stretch that is replaced by the window's mean
+    mask_seconds: float = 2.0  # of the longest stretch that is replaced by the window's mean
     young_share: float = 0.1  # of windows of music that has just begun: the listener hears it over and over
 
     def apply(self, windows: np.ndarray, rng: np.random.Generator) -> None:

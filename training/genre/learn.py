@@ -28,13 +28,13 @@ MINUTES = {"cnn": 0.5, "lstm": 0.3, "statistics": 0.2}  # of the time of them al
 class Knobs(RunKnobs):
     minutes: float = 20.0  # of learning, of all nets together
     batch: int = 48
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     learning_rate_rise_steps: int = 20
-    weight_decay: float = 1e-2
+    weight_decay: float = 0.3  # artists are few: what is not needed is to be forgotten
     averaging: float = 0.99
-    validate_minutes: float = 0.4
+    validate_minutes: float = 0.15  # often: the best moment may be an early one
     checkpoint_minutes: float = 0.5
-    patience: int = 8
+    patience: int = 12
     log_steps: int = 100
     bfloat16: bool = False
     window_seconds: float = 6.0  # 3 to 10
