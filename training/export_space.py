@@ -171,10 +171,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/space"), help="folder of the training run")
     parser.add_argument("--data", type=Path, default=Path("runs/space_columns"), help="what it learnt from")
     parser.add_argument("--out", type=Path, default=MODELS_FOLDER / "space.onnx", help="the model (%(default)s)")
+    parser.add_argument("--scores", type=Path, help="for its card: space_results.json of ictus bench space")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     try:
-        card = export_run(chosen.run, chosen.data, chosen.out)
+        scores = json.loads(chosen.scores.read_text(encoding="utf-8")) if chosen.scores else None
+        card = export_run(chosen.run, chosen.data, chosen.out, scores)
     except (ValueError, OSError, ParityError) as error:
         parser.error(str(error))
     print(f"exported: {chosen.out}, {card.head}, {len(card.styles)} styles")
