@@ -1,4 +1,4 @@
-"""Laws of the callback that plays: it allocates and raises nothing, plays the ring in order, and counts what it lacks."""
+"""Laws of the callback that plays: it allocates and raises nothing, plays a ring in order, and counts what it lacks."""
 
 from __future__ import annotations
 

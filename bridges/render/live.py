@@ -9,6 +9,7 @@ very samples, of `ictus space render`; where sources are is heard `position_dela
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 
 import numpy as np
@@ -24,6 +25,7 @@ from engine.events import Event, Position
 PLAYER = "bridges.render.player"
 ANSWER_SECONDS = 30.0
 FIRST_STARTS_SECONDS = 2.0, 10.0  # for a driver to start the device, one try after the other
+RETRY_SECONDS = 1.0  # between two processes, should one die as it waits for the device
 RING_SECONDS = 1.0
 
 
@@ -64,7 +66,9 @@ class RenderBridge:
         self._n_heard = 0  # frames of the session
         self._first_frame: int | None = None  # of the session, in the relay's ring; None: nothing is
         self._is_away = False
+        self._retry_at = 0.0  # monotonic seconds
         self._n_reopened = 0
+        self._counted: dict[str, float] = {}
 
     def make_ready(self) -> None:
         self._spare = self._spare or Child(PLAYER)
@@ -107,21 +111,25 @@ class RenderBridge:
 
     def tick(self) -> None:
         """BridgeError, to be told, when the device has gone."""
-        if self._is_away and self._player.answer is not None:
+        if self._is_away and "device" in (self._player.answer or {}):
             self._is_away = False
             self._n_reopened += 1
-        if self._player.dead:
+        now = time.monotonic()
+        if self._player.dead and now >= self._retry_at:
             is_news, self._is_away = not self._is_away, True
+            self._retry_at = now + RETRY_SECONDS
             self._start(wait=True, start_seconds=FIRST_STARTS_SECONDS[-1])
             if is_news:
                 raise BridgeError("the output device is gone; the rendering goes on when it is back")
 
     def status(self) -> dict[str, float]:
-        counted = dict(self._player.answer or {}) if self._player else {}
-        counted.pop("device", None)
-        return {"reopened": self._n_reopened, **counted}
+        if self._player is not None:
+            said = self._player.answer or {}
+            self._counted = {name: value for name, value in said.items() if name not in ("device", "error")}
+        return {"reopened": self._n_reopened, **self._counted}
 
     def close(self) -> None:
+        self.status()  # to be asked for later
         for child in filter(None, (self._player, self._spare)):
             child.close()
         if self._relay is not None:

@@ -13,7 +13,7 @@ HELP = """
 Record, learn and perform where every instrument is heard.
 
 [bold]record[/bold] a concert with your own gestures, or [bold]import[/bold] older ones; [bold]train[/bold] a model on
-them, [bold]evaluate[/bold] it, and let it move the sources: ictus live --space MODEL.
+them, [bold]evaluate[/bold] it, and let it move the sources: ictus live --space-model MODEL.
 
 Say ictus space COMMAND --help for everything a command takes.
 """

@@ -17,6 +17,7 @@ LOSSES = {
     "dropped_events": "events a bridge was too slow for",
     "bridge_errors": "errors of bridges",
     "refused_commands": "commands refused",
+    "render_underruns": "times the rendering was late",
     "faults": "faults",
 }
 
@@ -33,6 +34,8 @@ def summary(scene: Scene, ended: dict[str, Any]) -> str:
     declared = ", ".join(f"{stage} {ms:.1f}" for stage, ms in scene.latency_ms.items())
     measured = f"median {status['late_p50_ms']:.0f} ms, p99 {status['late_p99_ms']:.0f} ms"
     lines.append(f"From sound to message: {measured}; the stages declare (ms): {declared}.")
+    if rendered_ms := status.get("render_latency_ms"):
+        lines.append(f"Rendered {rendered_ms:.0f} ms later, at {100 * status['render_load']:.0f} % of a core.")
     losses = [f"{status[key]:.0f} {words}" for key, words in LOSSES.items() if status.get(key)]
     lost = f"Counted: {'; '.join(losses)}." if losses else "Nothing was lost."
     lines.append(f"Load {100 * status['load']:.0f} %. {lost}")
