@@ -137,6 +137,13 @@ def test_after_a_window_of_silence_the_label_is_silence_and_nothing_is_held(mode
     assert order == [UNKNOWN, "dark", SILENCE, UNKNOWN, "bright"]
 
 
+def test_music_that_stopped_is_not_judged_by_the_silence_behind_it(model):
+    samples = np.concatenate([tone(3200, 8.0), tone(0, 8.0)])
+    said = [opinion for seconds, opinion in opinions(GenreListener(model), samples) if seconds > WINDOW_SECONDS / 2]
+    assert [*dict.fromkeys(opinion.label for opinion in said)] == ["bright", SILENCE]
+    assert all(opinion.probabilities[1] > 0.99 for opinion in said if opinion.label == "bright")
+
+
 def test_smoothing_is_the_exponential_average_it_says(model):
     samples = np.concatenate([tone(200, 6.0), tone(3200, 6.0)])
     raw = [o.probabilities[1] for s, o in opinions(GenreListener(model, smoothing_seconds=0.0), samples)]

@@ -37,4 +37,4 @@ def test_answers_are_probabilities_whatever_is_heard(model):
 def test_its_card_says_what_it_was_made_of(model):
     card = model.card
     assert card.licence and card.scores and 0.0 < card.unknown_below < 1.0
-    assert card.training["data"]["licences"]
+    assert card.training["command"] and all(one["licence"] for one in card.training["data"])

@@ -3,7 +3,8 @@
 Every so often the model is asked about the last window. Its answers are smoothed, and the label that is held is given
 up only when another has led it, by a margin, for several answers. UNKNOWN is a candidate like any class, whose
 probability is always the threshold. SILENCE needs no model: the whole window is too quiet; what is heard after it
-begins a new piece of music, of which nothing is known yet.
+begins a new piece of music, of which nothing is known yet. A window ends with the last sound: the silence after it is
+no part of the music until more follows.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class GenreListener:
 
     def _forget(self) -> None:
         self._n_heard = 0  # frames of this piece of music, at most a window
+        self._n_quiet = 0  # of them, those since its last sound
         self._smoothed: np.ndarray | None = None
         self._held = self._leader = -1  # indices of _labels; -1: none
         self._n_led = 0  # answers for which the same leader has been ahead
@@ -93,25 +95,28 @@ class GenreListener:
         self._logmel[self._at], self._vector[self._at] = self._ear.logmel, self._ear.vector
         self._power[self._at] = power
         self._at = (self._at + 1) % len(self._power)
-        if self._n_heard or power >= self._silence_below:
+        is_quiet = power < self._silence_below
+        if self._n_heard or not is_quiet:
             self._n_heard = min(self._n_heard + 1, len(self._power))
+            self._n_quiet = self._n_quiet + 1 if is_quiet else 0
 
     def _opinion(self) -> Opinion:
         if self._power.mean() < self._silence_below:
             self._forget()
             return Opinion(SILENCE, 1.0, self._nothing)
-        if self._n_heard < LEAST_SHARE * len(self._power):
+        if self._n_heard - self._n_quiet >= LEAST_SHARE * len(self._power):
+            self._smooth(self._model.answer(self._window(self._logmel), self._window(self._vector)))
+            self._make_up_mind()
+        elif self._smoothed is None:
             return Opinion(UNKNOWN, 0.0, self._nothing)
-        self._smooth(self._model.answer(self._window(self._logmel), self._window(self._vector)))
-        self._make_up_mind()
         label = self._labels[self._held]
         probability = self._smoothed.max() if label == UNKNOWN else self._smoothed[self._held]
         return Opinion(label, float(probability), tuple(self._smoothed.tolist()))
 
     def _window(self, ring: np.ndarray) -> np.ndarray:
-        """The last frames, the oldest first; those of a piece of music that is younger than a window, over and over."""
-        heard = np.roll(ring, -self._at, axis=0)[-self._n_heard :]
-        return np.resize(heard, ring.shape)
+        """The last frames up to the last sound, the oldest first; over and over where they are fewer than a window."""
+        frames = np.roll(ring, -self._at, axis=0)
+        return np.resize(frames[len(ring) - self._n_heard : len(ring) - self._n_quiet], ring.shape)
 
     def _smooth(self, answer: np.ndarray) -> None:
         if self._smoothed is None:
