@@ -22,6 +22,7 @@ from bridges.render.whereabouts import Whereabouts
 from engine.bridge import BridgeError, SessionInfo
 from engine.build import build_session
 from engine.config import Config
+from engine.driver.device import list_devices
 from engine.driver.playback import MISSED, PLAYING
 from engine.driver.ring import USER_SEMAPHORE, Ring
 from engine.driver.wakeup import Wakeup
@@ -222,6 +223,13 @@ def test_what_cannot_play_is_refused_in_one_sentence_at_the_start(jack, options,
         with pytest.raises(BridgeError) as refused:
             opened(RenderBridge(**options))
     assert all(part in str(refused.value) for part in said) and "\n" not in str(refused.value)
+
+
+def test_outputs_are_listed_as_they_are_now(jack):
+    with Ear(jack(), 3):
+        (device,) = [device for device in list_devices("output") if device.name == "ear"]
+        assert (device.n_channels, device.sample_rate) == (3, RATE)
+    assert "ear" not in [device.name for device in list_devices("output")]
 
 
 @pytest.mark.parametrize(("options", "said"), [({"buffer_ms": 0}, "buffer_ms"), ({"panner": "best"}, "vbap or dbap")])

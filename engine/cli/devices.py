@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 def devices() -> None:
-    """List the inputs that ictus live --device can use, and the ports that --midi can.
+    """List the inputs that ictus live --device can use, the outputs of --render-device, and the ports of --midi.
 
     A device is named by its index, its name, or a part of its name that no other has.
     """
@@ -18,7 +18,7 @@ def devices() -> None:
     from engine.driver.device import list_devices
 
     with quiet_drivers():
-        inputs, ports = list_devices(), _midi_ports()
+        inputs, outputs, ports = list_devices(), list_devices("output"), _midi_ports()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("index", "input", "host API", "channels", "Hz"):
         table.add_column(title, justify="left" if title in ("input", "host API") else "right", overflow="fold")
@@ -31,6 +31,7 @@ def devices() -> None:
     else:
         console.print("No input device: plug one in, allow access to it, or start the JACK server; files work without.")
     console.print()
+    console.print(f"Outputs, for --render-device: {', '.join(map(str, outputs)) or 'none'}.")
     console.print(f"MIDI ports: {', '.join(ports) or 'none yet'}; or --midi virtual for one of our own (macOS, Linux).")
 
 

@@ -34,10 +34,10 @@ class DeviceInfo:
         return f'{self.index} "{self.name}" ({self.host_api}, {channels})'
 
 
-def list_devices() -> list[DeviceInfo]:
-    """Every device that has inputs. SourceError when PortAudio is missing; an empty list when no device is there."""
+def list_devices(kind: str = "input") -> list[DeviceInfo]:
+    """Every device with an input, or "output". SourceError when PortAudio is missing; empty when no device is there."""
     with portaudio() as sounddevice:
-        return present_devices(sounddevice)
+        return present_devices(sounddevice, kind)
 
 
 def find_device(
