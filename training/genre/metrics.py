@@ -83,13 +83,17 @@ def calibration_error(judged: Judged) -> float:
 
 
 def _intervals(judged: Judged, predicted: np.ndarray, seed: int) -> dict[str, list[float]]:
-    """Artists are drawn with replacement: windows of one artist tell less than as many of several."""
+    """Artists are drawn with replacement, as many of each class: windows of one tell less than as many of several."""
     n_classes = judged.probabilities.shape[1]
     _, group = np.unique(judged.group, return_inverse=True)
     confusions = np.zeros((group.max() + 1, n_classes, n_classes))
     np.add.at(confusions, (group, judged.truth, predicted), 1.0)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(confusions), np.full(len(confusions), 1.0 / len(confusions)), size=N_RESAMPLES)
+    class_of = confusions.sum(axis=2).argmax(axis=1)  # where a group plays most
+    drawn = np.zeros((N_RESAMPLES, len(confusions)))
+    for label in np.unique(class_of):
+        of_class = np.flatnonzero(class_of == label)
+        drawn[:, of_class] = rng.multinomial(len(of_class), np.full(len(of_class), 1.0 / len(of_class)), N_RESAMPLES)
     resampled = np.tensordot(drawn, confusions, axes=1)  # [N_RESAMPLES, truth, predicted]
     right = np.diagonal(resampled, axis1=1, axis2=2)
     there, said = resampled.sum(axis=2), resampled.sum(axis=1)
