@@ -35,6 +35,12 @@ from training.space.sealed import FOREIGNER, STRANGER
 
 KNOWN = "performers it learnt from"
 WATCHED = f", whom it has watched for {WATCHED_SECONDS:g} s"
+CAVEATS = (
+    "the performers are simulated: stated rules with a hand's delay, drift and tremor; no human moved anything",
+    "strangers are drawn from the ranges that the performers it learnt from were drawn from; artists are not",
+    "most songs are scores played by one sound font, arranged by chance; the few recordings are of two stems",
+    "each take was performed once, from one seed; small differences were not tested",
+)
 Results = dict[str, dict[str, Score]]
 
 
@@ -71,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = _text(report)
     put(page(chosen.out), "space", text)
     as_numbers = {group: {name: one._asdict() for name, one in scores.items()} for group, scores in results.items()}
-    save(chosen.out / "space_results.json", rounded({"command": report.command, **as_numbers}))
+    save(chosen.out / "space_results.json", rounded({"command": report.command, "caveats": CAVEATS, **as_numbers}))
     _drawn(results).savefig(chosen.out / "space.png")
     print(text)
     broken = broken_bounds(results[KNOWN])
@@ -142,11 +148,13 @@ def _drawn(results: Results) -> Figure:
     shown = list(results.items())[:3]
     for axis, (group, scores) in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
         named = {name: one for name, one in scores.items() if name.startswith(("model", "rule", *TRIVIAL))}
-        for i, (name, one) in enumerate(named.items()):
+        by_height = sorted(named.items(), key=lambda item: (round(item[1].speed_distance, 2), item[1]))
+        for i, (name, one) in enumerate(by_height):  # neighbours have their names on different sides
             colour = "#d9480f" if name in TRIVIAL else "#2b8a3e" if name == "rule panner" else "#1f6feb"
             at = one.rmse_metres, one.speed_distance
             axis.plot(*at, "o", color=colour)
-            axis.annotate(name, at, (6, 4 if i % 2 else -11), textcoords="offset points", fontsize=8)
+            side, offset = ("left", 7) if i % 2 else ("right", -7)
+            axis.annotate(name, at, (offset, -3), textcoords="offset points", fontsize=8, ha=side)
         axis.set_title(group, loc="left", fontsize=9)
         axis.set_xlabel("position RMSE, m")
         axis.set_xlim(0, 1.35 * max(one.rmse_metres for one in named.values()))
