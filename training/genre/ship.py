@@ -15,14 +15,18 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from engine.models.card import MODELS_FOLDER
+from training.data import SOURCES
 from training.exporting import ParityError
 from training.genre.catalogue import CATALOGUE, Excerpt, read_catalogue, write_catalogue
 from training.genre.export import export_run
+from training.genre.gather import SOUNDFONTS
+from training.genre.learn import Knobs
+from training.render.instruments import INSTRUMENTS
 
 LICENCE = (
     "Apache-2.0; trained on the material listed under training.data, each under its own licence, all of which allow "
@@ -62,7 +66,25 @@ def credits(excerpts: Sequence[Excerpt]) -> list[dict[str, Any]]:
             entry["titles"].append(one.title)
             if one.label not in entry["classes"]:
                 entry["classes"].append(one.label)
-    return [entries[key] for key in sorted(entries)]
+    return [*(entries[key] for key in sorted(entries)), *_made_with(excerpts)]
+
+
+def _made_with(excerpts: Sequence[Excerpt]) -> list[dict[str, Any]]:
+    """What the renderings sound like: collections, pianos and SoundFonts."""
+    pianos = {one.name: one.source for one in INSTRUMENTS}
+    used = {one.source.removeprefix("data:") for one in excerpts if one.source.startswith("data:")}
+    used |= {pianos[one.player] for one in excerpts if one.player in pianos}
+    found = [(SOURCES[name].credit, SOURCES[name].licence, name) for name in sorted(used)]
+    fonts = {one.player.split()[0] for one in excerpts if one.player} & set(SOUNDFONTS)
+    found += [(f"SoundFont {SOUNDFONTS[name][1].split('/')[-1]}", "MIT", SOUNDFONTS[name][0]) for name in sorted(fonts)]
+    return [{"name": credit, "licence": licence, "source": source} for credit, licence, source in found]
+
+
+def _other_knobs(knobs: dict[str, Any]) -> str:
+    """As they are said on the command line, those that are neither usual nor have a flag of their own."""
+    usual = asdict(Knobs()) | {name: knobs[name] for name in ("minutes", "seed")}
+    unusual = {name: value for name, value in knobs.items() if value != usual[name]}
+    return f" --knobs '{json.dumps(unusual)}'" if unusual else ""
 
 
 def ship(run: Path, catalogue: Path = CATALOGUE, out: Path = MODELS_FOLDER / "genre.onnx") -> None:
@@ -74,7 +96,8 @@ def ship(run: Path, catalogue: Path = CATALOGUE, out: Path = MODELS_FOLDER / "ge
     training = choice["training"]
     if "sides" not in training:  # else it was shipped before
         training["sides"] = training["data"]
-        training["command"] = COMMAND.format(training["command"].replace("FOLDER", "DATA/genre/catalogue.csv"))
+        train = training["command"].replace("FOLDER", "DATA/genre/catalogue.csv")
+        training["command"] = COMMAND.format(train + _other_knobs(training["knobs"]))
     training["data"] = credits(excerpts)
     training["not_good_for"] = list(NOT_GOOD_FOR)
     path.write_text(json.dumps(choice, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
