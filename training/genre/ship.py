@@ -82,7 +82,7 @@ def _made_with(excerpts: Sequence[Excerpt]) -> list[dict[str, Any]]:
 
 def _other_knobs(knobs: dict[str, Any]) -> str:
     """As they are said on the command line, those that are neither usual nor have a flag of their own."""
-    usual = asdict(Knobs()) | {name: knobs[name] for name in ("minutes", "seed")}
+    usual = json.loads(json.dumps(asdict(Knobs()))) | {name: knobs[name] for name in ("minutes", "seed")}
     unusual = {name: value for name, value in knobs.items() if value != usual[name]}
     return f" --knobs '{json.dumps(unusual)}'" if unusual else ""
 
