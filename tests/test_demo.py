@@ -57,6 +57,7 @@ def test_it_shows_notes_and_strikes_as_they_happen_and_names_what_it_left(played
     said, folder = played
     assert len(re.findall(r"guitar  note [A-G]\S*\d, velocity \d+", said)) >= 10
     assert len(re.findall(r"backing  strike", said)) >= 5
+    assert re.search(r"backing  genre \w+", said)
     left = [folder / f"ictus_demo{ending}" for ending in (".mid", ".png", ".osc.txt", ".space.csv", ".space.png")]
     assert sorted(folder.iterdir()) == sorted(left)
     assert all(str(path) in said for path in left)

@@ -34,7 +34,7 @@ def demo(output: flags.Output = Path("demo_out"), seconds: flags.Seconds = None,
         "audio": {"type": "demo"},
         "source": [
             {"name": "guitar", "channels": [1]},
-            {"name": "backing", "channels": [2], "chain": ["level", "strike"]},
+            {"name": "backing", "channels": [2], "chain": ["level", "strike", "genre"]},
         ],
         "space": {"model": "space"},
         "bridge": [{"type": name, "path": str(path)} for name, path, _ in left],
