@@ -6,7 +6,7 @@ import soundfile
 
 from engine.space.tables import Section, Tempo
 from engine.space.trajectory import at_times, paths_of
-from training.space import sealed
+from training.space import sealed, songs
 from training.space.corpus import KNOWN, N_GUESTS, SONGS_EACH, parts_of
 from training.space.draws import FOREIGN, PACES_BARS, RANGES, draw_performer, draw_performers
 from training.space.performers import MANNERS, STEADY, Performer, perform
@@ -141,3 +141,9 @@ def test_the_sealed_set_has_strangers_and_a_manner_that_none_learns_from():
     assert len(others) == sealed.N_STRANGERS + sealed.N_FOREIGNERS == sum(one.manner == FOREIGN for one in others) + 15
     trained = {one.manner for one, _ in parts_of({"train": list("abcdefghijkl"), "valid": list("xyz")}, 1)}
     assert FOREIGN not in trained and not {one.style for one in others} & {one.style for one in KNOWN}
+
+
+def test_recordings_that_are_not_installed_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(songs, "RECORDED", tmp_path)
+    with pytest.raises(ValueError, match="fretsonfire-songs-muldjord"):
+        songs.read_recorded("muldjord/armygeddon", 0.0, 10.0)

@@ -132,7 +132,7 @@ def test_the_target_is_the_next_tick(every):
     reached = batch.previous[0, ..., :2] + batch.target[0] * SPEED_SCALE / one.rate_hz
     np.testing.assert_allclose(reached.numpy(), one.places[:, 1:], atol=EXACT)
     speed = np.diff(one.places, axis=1) * one.rate_hz
-    np.testing.assert_allclose(batch.previous[0, :, 1:, 2:].numpy(), speed[:, :-1], atol=1e-4)
+    np.testing.assert_allclose(batch.previous[0, :, 1:, 2:4].numpy(), speed[:, :-1], atol=1e-4)
 
 
 def test_what_strays_is_led_back(every, monkeypatch):

@@ -110,7 +110,12 @@ def render_pop(path: Path, data: Path, seconds: float, rng: np.random.Generator)
 
 
 def read_recorded(song: str, start_seconds: float, seconds: float) -> Rendered:
-    """A stretch of one of RECORDED_BPM, from the nearest bar; its sections are every sixteen bars, unnamed."""
+    """A stretch of one of RECORDED_BPM, from the nearest bar; its sections are every sixteen bars, unnamed.
+
+    ValueError where it is not installed.
+    """
+    if not (RECORDED / song).is_dir():
+        raise ValueError(f"{song} is not in {RECORDED}; Debian has it in fretsonfire-songs-{song.partition('/')[0]}")
     bar_seconds = BEATS * 60.0 / RECORDED_BPM[song]
     start_seconds = round(start_seconds / bar_seconds) * bar_seconds
     n_beats = int(seconds / bar_seconds) * BEATS
