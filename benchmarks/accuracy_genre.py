@@ -121,7 +121,11 @@ def scores(heard: Sequence[Heard], rendered: np.ndarray, card: GenreCard, envs: 
     first = np.array([first_right_seconds(one) for one in heard])
     numbers["labels"] = {"right": right, "named": named}
     median, never = float(np.median(first)), float(np.isinf(first).mean())
-    numbers["first_right_seconds"] = {"median": median, "p90": float(np.quantile(first, 0.9)), "never": never}
+    numbers["first_right_seconds"] = {
+        "median": median,
+        "p90": float(np.quantile(first, 0.9, method="higher")),
+        "never": never,
+    }
     text = [
         markdown(HEAD, [_row(name, one) for name, one in rows.items()]),
         f"Labels as they leave the engine (smoothed, held; below a probability of {card.unknown_below:g} "
