@@ -17,8 +17,8 @@ from engine.features.bus import SAMPLE_RATE
 CHECK_SECONDS = 20.0
 # What these takes are, by the names of their files; heard for measuring alone, never learnt from
 REAL = {"piano": "maps_enst/*.flac", "rock_metal": "mdb_drums/*_{80sRock,Beatles,Grunge,Hendrix,Punk}_mix.flac"}
-NO_MUSIC = {
-    "speech (eSpeak)": "speech_espeak/valid/*.flac",
+NO_MUSIC = {  # white noise and hums were learnt from as what belongs to no class, by another seed; pink noise was not
+    "speech (eSpeak)": "speech_espeak/valid/*.flac",  # f5, m7, Annie, Hugo: what is learnt from is in train/
     "drums alone": "eval_real/mdb_drums/*_drums.flac",
     "one voice singing": "eval_real/vocadito/*.flac",
 }

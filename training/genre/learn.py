@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from engine.features.perceptual import N_MELS
 from training.genre.augment import Augment
-from training.genre.calibrate import surprise
+from training.genre.calibrate import surprise, unsureness
 from training.genre.nets import fit_fronts, make_net
 from training.genre.shelf import Shelf
 from training.run import Run, RunKnobs, count
@@ -43,6 +43,8 @@ class Knobs(RunKnobs):
     least_artists: int = 5  # of each class; 3 to 4 can be had, and measure little
     shuffle_labels: bool = False  # among artists: a control, which has to score at chance
     augment: Augment = Augment()
+    negative_share: float = 0.25  # of a batch: what is no music, half of it noises, half recordings if there are any
+    negative_weight: float = 0.5  # of its loss; so much in the paper on outlier exposure, too (negatives.py)
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,22 @@ class Answers:
     group: np.ndarray
 
 
-def learn(name: str, learn_from: Shelf, validate_on: Shelf, out: Path, knobs: Knobs, device: str) -> nn.Module:
+def learn(
+    name: str,
+    learn_from: Shelf,
+    validate_on: Shelf,
+    out: Path,
+    knobs: Knobs,
+    device: str,
+    negatives: Mapping[str, Shelf] | None = None,
+) -> nn.Module:
     """The net `name` of nets.NETS as it was when it validated best; it and its run lie in `out`.
 
-    ValueError where `out` holds a run with other knobs.
+    negatives: the shelves "train" and "valid" of what belongs to no class. ValueError where `out` holds a run with
+    other knobs.
     """
+    n_negatives = round(knobs.negative_share * knobs.batch) if negatives else 0
+    uniform = torch.full((n_negatives, learn_from.n_classes), 1.0 / learn_from.n_classes, device=device)
     torch.manual_seed(knobs.seed)
     net = make_net(name, learn_from.n_classes, learn_from.window_frames)
     windows, _ = learn_from.draw(np.random.default_rng(knobs.seed), FIT_WINDOWS)
@@ -70,17 +83,26 @@ def learn(name: str, learn_from: Shelf, validate_on: Shelf, out: Path, knobs: Kn
     best = out / "best.pt"
 
     def losses_of(model: nn.Module) -> dict[str, Tensor]:
-        windows, labels = learn_from.draw(run.rng, knobs.batch)
+        windows, labels = learn_from.draw(run.rng, knobs.batch - n_negatives)
+        if n_negatives:
+            windows = np.concatenate((windows, negatives["train"].draw(run.rng, n_negatives)[0]))
         knobs.augment.apply(windows, run.rng)
         logits = model(*_halves(windows, device))
-        return {"total": F.cross_entropy(logits, torch.from_numpy(labels).to(device))}
+        music = F.cross_entropy(logits[: len(labels)], torch.from_numpy(labels).to(device))
+        if not n_negatives:
+            return {"total": music}
+        nothing = F.cross_entropy(logits[len(labels) :], uniform)
+        return {"total": music + knobs.negative_weight * nothing, "music": music, "negatives": nothing}
 
     def validate(run: Run) -> list[float]:
         said = ask(run.averaged, validate_on, device)
         f1 = f1_score(said.truth, said.logits.argmax(axis=1), average="macro", zero_division=0.0)
         scores = [float(f1), float(np.exp(-surprise(said.logits, said.truth)))]
         run.log(f"valid macro-F1 {scores[0]:.3f}, probability of the truth {scores[1]:.3f}")
-        if sum(scores) / 2 > run.best_score or not best.exists():
+        if n_negatives:
+            scores.append(unsureness(ask(run.averaged, negatives["valid"], device).logits))
+            run.log(f"unsureness of what is no music {scores[2]:.3f}")
+        if np.mean(scores) > run.best_score or not best.exists():
             torch.save(run.averaged.state_dict(), best.with_suffix(".part"))
             os.replace(best.with_suffix(".part"), best)
         return scores

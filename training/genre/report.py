@@ -20,7 +20,7 @@ def write_report(scores: dict[str, Any], notes: Sequence[str], pictures: Sequenc
         *(_model_row(name, scores) for name in scores["valid_table"]),
         "",
         f"Calibration of **{scores['chosen']}**: off by {windows['calibration_error']:.3f} on average by window, "
-        f'{files["calibration_error"]:.3f} by file. "Unknown" below {scores["unknown_below"]:.2f}.',
+        f'{files["calibration_error"]:.3f} by file. "Unknown" below {scores["unknown_below"]:.2f}{_refusal(scores)}.',
         "",
         "| class | artists | windows | precision | recall | F1 | ROC area | files | precision | recall | F1 |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
@@ -33,6 +33,14 @@ def write_report(scores: dict[str, Any], notes: Sequence[str], pictures: Sequenc
         *(f"- {note}" for note in notes or ["nothing: no copies, no artist in two classes, no bad file"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _refusal(scores: dict[str, Any]) -> str:
+    valid = scores["valid_table"][scores["chosen"]]
+    if "negatives_refused" not in valid:
+        return ""
+    kept, refused = valid["right_kept"], valid["negatives_refused"]
+    return f": {kept:.0%} of the validation's right answers stay, {refused:.0%} of what is no music there is refused"
 
 
 def _model_row(name: str, scores: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Make the default model of a finished run: `python -m training.genre.ship --run runs/genre`.
 
     python -m training.genre.gather --out DATA/genre --data DATA
-    ictus train genre DATA/genre/catalogue.csv --out runs/genre
+    python -m training.render.speech --data DATA
+    ictus train genre DATA/genre/catalogue.csv --negatives DATA/speech_espeak/train --out runs/genre
     python -m training.genre.ship --run runs/genre
 
 The run's split goes into catalogue.csv, and into the card goes everyone whose music was learnt from, with licence and
@@ -35,10 +36,14 @@ LICENCE = (
 COMMAND = (
     "python -m training.genre.gather --out DATA/genre --data DATA; {}; python -m training.genre.ship --run runs/genre"
 )
+SPEECH = "speech_espeak"  # what --negatives is; its other half, valid/, is spoken by the benchmark's voices
+SPEAK = "python -m training.render.speech --data DATA; "
 NOT_GOOD_FOR = (
     "classes it was not taught (hip-hop, reggae, latin, pop with voices, opera, non-Western art music): they are named "
     "after what they sound like, or unknown",
     "voices: hardly any of its music is sung",
+    "telling music from all else: it was shown noises, hums, tones, clicks and a synthesiser's speech, whose like it "
+    "mostly calls unknown; drums alone, a voice that sings alone, people's speech and other sounds it may name",
     "fine distinctions: its labels are weak, few were listened to, and ambient and electronic music run into another",
     "jazz by real players and folk by real players: most of what it knows of them was rendered from scores",
 )
@@ -97,8 +102,13 @@ def ship(run: Path, catalogue: Path = CATALOGUE, out: Path = MODELS_FOLDER / "ge
     if "sides" not in training:  # else it was shipped before
         training["sides"] = training["data"]
         train = training["command"].replace("FOLDER", "DATA/genre/catalogue.csv")
-        training["command"] = COMMAND.format(train + _other_knobs(training["knobs"]))
+        speak = SPEAK if "NEGATIVES" in train else ""
+        train = train.replace("NEGATIVES", f"DATA/{SPEECH}/train")
+        training["command"] = COMMAND.format(speak + train + _other_knobs(training["knobs"]))
     training["data"] = credits(excerpts)
+    if training.get("negatives", {}).get("train", {}).get("voices"):
+        speech = SOURCES[SPEECH]
+        training["data"].append({"name": speech.credit, "licence": speech.licence, "source": SPEECH})
     training["not_good_for"] = list(NOT_GOOD_FOR)
     path.write_text(json.dumps(choice, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     export_run(run, out, LICENCE)

@@ -3,6 +3,7 @@
     ictus train genre FOLDER --out runs/genre
     ictus train genre FOLDER --out runs/moroccan --config moroccan
 
+Beside the recordings it is shown what belongs to no class, noises and what --negatives holds, and to be unsure of it.
 Killed and started again with the same arguments, it goes on: with the recordings not yet heard, with the last
 checkpoint of the net it was at.
 """
@@ -21,18 +22,21 @@ import torch
 from torch import nn
 
 from engine.genre.card import LONGEST_SECONDS, SHORTEST_SECONDS, SILENCE, UNKNOWN
+from engine.genre.ear import FRAME_RATE_HZ
 from training.exporting import ParityError
 from training.genre.augment import Augment
-from training.genre.calibrate import surprise, temperature_of, unknown_below
+from training.genre.calibrate import Negatives, kept_and_refused, surprise, temperature_of, unknown_below
 from training.genre.collection import Recording, read_collection
 from training.genre.configuration import Configuration, read_configuration
 from training.genre.export import export_run
 from training.genre.learn import Answers, Knobs, ask, learn
 from training.genre.metrics import Judged, by_file, measure
+from training.genre.negatives import make_negatives, papers, write_sides
 from training.genre.nets import NETS
 from training.genre.pictures import draw_all
 from training.genre.preparing import Prepared, prepare
 from training.genre.report import write_report
+from training.genre.shelf import Shelf
 from training.run import start
 
 ALL = "+".join(NETS)  # the average of them
@@ -46,10 +50,12 @@ def train(
     device: str = "cpu",
     heard_in: Path | None = None,
     n_workers: int = 1,
+    negatives_in: Path | None = None,
 ) -> dict[str, Any]:
     """Learn `classes` from `recordings`; `out` holds everything then, the model in genre.onnx. Returns the scores.
 
-    ValueError where they do not suffice, or `out` holds a run with other knobs or recordings.
+    negatives_in: recordings of what belongs to no class, beside the noises that are made. ValueError where the
+    recordings do not suffice, or `out` holds a run with other knobs or recordings.
     """
     if not SHORTEST_SECONDS <= knobs.window_seconds <= LONGEST_SECONDS:
         raise ValueError(
@@ -57,27 +63,45 @@ def train(
         )
     if taken := {UNKNOWN, SILENCE} & set(classes):
         raise ValueError(f"a class may not be called {taken.pop()!r}; the listener gives that answer by itself")
+    if not 0.0 <= knobs.negative_share < 1.0:
+        raise ValueError(f"negative_share is {knobs.negative_share:g}; it must be from 0 to less than 1")
+    if negatives_in and knobs.negative_share == 0.0:
+        raise ValueError("--negatives is of no use where negative_share is 0; leave out either")
     device = start(knobs, device)
-    prepared = prepare(recordings, classes, out, heard_in or out / "heard", knobs, n_workers)
-    shelves = prepared.shelves
-    nets = {name: learn(name, shelves["train"], shelves["valid"], out / name, knobs, device) for name in NETS}
-    choice, table = choose({name: ask(net, shelves["valid"], device) for name, net in nets.items()})
+    heard_in = heard_in or out / "heard"
+    prepared = prepare(recordings, classes, out, heard_in, knobs, n_workers)
+    negatives = None
+    if knobs.negative_share > 0.0:
+        window_frames = round(knobs.window_seconds * FRAME_RATE_HZ)
+        negatives, bad = make_negatives(negatives_in, heard_in, window_frames, knobs.seed, n_workers)
+        prepared.notes.extend(bad)
+        write_sides(out / "negatives.csv", negatives)
+    sides = prepared.shelves["train"], prepared.shelves["valid"]
+    nets = {name: learn(name, *sides, out / name, knobs, device, negatives) for name in NETS}
+    choice, table = choose(_all_say(nets, sides[1], device), negatives and _all_say(nets, negatives["valid"], device))
     scores = {"chosen": choice["chosen"], "unknown_below": choice["unknown_below"], "valid_table": table}
     scores |= _test(nets, choice, prepared, out, device)
-    _write(out / "choice.json", _choice_papers(choice, prepared, knobs, out))
+    of_choice = _choice_papers(choice, prepared, knobs, out)
+    if negatives:
+        of_choice["training"]["negatives"] = papers(negatives)
+        of_choice["training"]["command"] += " --negatives NEGATIVES" * bool(negatives_in)
+    _write(out / "choice.json", of_choice)
     _write(out / "scores.json", scores)
     export_run(out, out / "genre.onnx")
     return scores
 
 
-def choose(valid: dict[str, Answers]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Which of the nets, or the average of all, is least surprised by the validation; and each one's scores there."""
+def choose(
+    valid: dict[str, Answers], negatives: dict[str, Answers] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Which of the nets, or the average of all, is least surprised by the validation; and each one's scores there.
+
+    negatives: what they say of the validation's negatives, by which "unknown" is chosen, too.
+    """
     temperatures = {name: temperature_of(said.logits, said.truth) for name, said in valid.items()}
     truth = next(iter(valid.values())).truth
-    logits = {name: said.logits / temperatures[name] for name, said in valid.items()}
-    logits[ALL] = averaged(logits)
-    temperature = temperature_of(logits[ALL], truth)
-    logits[ALL] = logits[ALL] / temperature
+    temperature = temperature_of(calibrated(valid, temperatures, 1.0)[ALL], truth)
+    logits = calibrated(valid, temperatures, temperature)
     classes = tuple(map(str, range(logits[ALL].shape[1])))
     group = next(iter(valid.values())).group
     table = {
@@ -88,14 +112,33 @@ def choose(valid: dict[str, Answers]) -> tuple[dict[str, Any], dict[str, Any]]:
         for name, one in logits.items()
     }
     chosen = min(table, key=lambda name: table[name]["surprise"])
+    aside: dict[str, Negatives] = {}
+    if negatives:
+        sort = next(iter(negatives.values())).truth
+        of_nothing = calibrated(negatives, temperatures, temperature)
+        aside = {name: Negatives(softmax(one), sort) for name, one in of_nothing.items()}
+    below = {name: unknown_below(softmax(one), truth, aside.get(name)) for name, one in logits.items()}
+    for name, those in aside.items():
+        kept, refused = kept_and_refused(below[name], softmax(logits[name]), truth, those)
+        table[name] |= {"right_kept": kept, "negatives_refused": refused}
     return {
         "chosen": chosen,
         "nets": list(NETS) if chosen == ALL else [chosen],
         "temperatures": temperatures,
         "temperature": temperature if chosen == ALL else 1.0,
         "average_temperature": temperature,
-        "unknown_below": unknown_below(softmax(logits[chosen]), truth),
+        "unknown_below": below[chosen],
     }, table
+
+
+def calibrated(said: dict[str, Answers], temperatures: dict[str, float], temperature: float) -> dict[str, np.ndarray]:
+    """The logits of each net by its temperature, and those of the average of all by `temperature`."""
+    logits = {name: answers.logits / temperatures[name] for name, answers in said.items()}
+    return logits | {ALL: averaged(logits) / temperature}
+
+
+def _all_say(nets: dict[str, nn.Module], shelf: Shelf, device: str) -> dict[str, Answers]:
+    return {name: ask(net, shelf, device) for name, net in nets.items()}
 
 
 def averaged(logits: dict[str, np.ndarray]) -> np.ndarray:
@@ -112,10 +155,9 @@ def _test(
     nets: dict[str, nn.Module], choice: dict[str, Any], prepared: Prepared, out: Path, device: str
 ) -> dict[str, Any]:
     """Scores of every net, looked at once all is chosen; pictures and report of the chosen one."""
-    said = {name: ask(net, prepared.shelves["test"], device) for name, net in nets.items()}
+    said = _all_say(nets, prepared.shelves["test"], device)
     one = next(iter(said.values()))
-    logits = {name: answers.logits / choice["temperatures"][name] for name, answers in said.items()}
-    logits[ALL] = averaged(logits) / choice["average_temperature"]
+    logits = calibrated(said, choice["temperatures"], choice["average_temperature"])
     table, chosen = {}, {}
     for name in logits:
         windows = Judged(softmax(logits[name]), one.truth, one.group)
@@ -168,6 +210,7 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("runs/genre"), help="model, scores, pictures, checkpoints (%(default)s)")
     add("--minutes", type=float, help=f"of learning ({Knobs.minutes:g})")
     add("--config", default="", help="a class list that is ready: moroccan, or a .toml file")
+    add("--negatives", type=Path, metavar="FOLDER", help="recordings of no class: VOICE_1.flac or VOICE/1.flac")
     add("--each-file-its-own-artist", action="store_true", help="no two files are by the same artist")
     add("--heard", type=Path, help="where what was heard is kept, for other runs too (OUT/heard)")
     add("--workers", type=int, default=1, help="processes that hear (%(default)s); -1: one for each core")
@@ -185,7 +228,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         knobs = knobs_of(options, configuration)
         recordings = read_collection(options.source, configuration.classes, options.each_file_its_own_artist)
         classes = tuple(configuration.classes) or sorted({one.label for one in recordings})
-        scores = train(recordings, classes, options.out, knobs, options.device, options.heard, options.workers)
+        places = options.device, options.heard, options.workers, options.negatives
+        scores = train(recordings, classes, options.out, knobs, *places)
     except (ValueError, TypeError, OSError, ParityError) as error:
         asked.error(str(error))
     report = write_report(scores, scores["notes"], scores["pictures"])
