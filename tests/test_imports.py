@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,28 @@ def test_a_bridge_imports_the_engine_and_one_protocol(path):
 @pytest.mark.parametrize("path", files("training"), ids=name)
 def test_training_knows_no_bridge(path):
     assert not imported(path) & {"bridges", "tests", "rtmidi", "pythonosc", "sounddevice"}  # mido reads its scores
+
+
+NEEDS_SCIPY = {"dot", "vdot", "linalg"}  # inside what Numba compiles; `@` is one of them
+
+
+@pytest.mark.parametrize("path", [*files("engine"), *files("bridges")], ids=name)
+def test_no_kernel_makes_numba_ask_for_scipy(path):
+    for kernel in kernels(path):
+        for node in ast.walk(kernel):
+            is_product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
+            is_call = isinstance(node, ast.Attribute) and node.attr in NEEDS_SCIPY
+            assert not is_product and not is_call, f"{kernel.name}, line {node.lineno}: {ast.unparse(node)}"
+
+
+def kernels(path: Path) -> list[ast.FunctionDef]:
+    """What a file has compiled: functions under a decorator such as @njit(...) or @cfunc(...)."""
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    return [f for f in functions if any(re.search(r"\b(njit|jit|cfunc)\b", ast.unparse(d)) for d in f.decorator_list)]
+
+
+def test_the_walk_sees_kernels():
+    assert {"_look", "_hear"} <= {kernel.name for kernel in kernels(ROOT / "engine" / "features" / "tempo.py")}
 
 
 def test_the_rooms_are_there():

@@ -154,10 +154,13 @@ def _look(echoes, belief, comb, prior, drift, state):
     evidence = np.zeros(N_PERIODS)
     for p in range(N_PERIODS):
         evidence[p] = (comb[p] / total) ** SHARPNESS
-    blurred = drift @ belief
+    before = belief.copy()
     whole, best = 0.0, 0
     for p in range(N_PERIODS):
-        belief[p] = blurred[p] * (evidence[p] + 1e-4)
+        blurred = 0.0
+        for q in range(N_PERIODS):  # not drift @ before: Numba would need SciPy for that
+            blurred += drift[p, q] * before[q]
+        belief[p] = blurred * (evidence[p] + 1e-4)
         whole += belief[p]
         if belief[p] > belief[best]:
             best = p
