@@ -8,6 +8,7 @@ import pytest
 from engine.genre.ear import listen
 from engine.genre.model import GenreModel
 from engine.models.card import MODELS_FOLDER
+from training.render.speech import VOICES
 
 SHIPPED = MODELS_FOLDER / "genre.onnx"
 GOLDEN = 1e-4  # between machines
@@ -38,3 +39,10 @@ def test_its_card_says_what_it_was_made_of(model):
     card = model.card
     assert card.licence and card.scores and 0.0 < card.unknown_below < 1.0
     assert card.training["command"] and all(one["licence"] for one in card.training["data"])
+
+
+def test_the_voices_it_is_measured_with_were_neither_learnt_from_nor_chosen_by(model):
+    sides = model.card.training["negatives"]
+    heard = {side: set(sides[side]["voices"]) for side in ("train", "valid")}
+    assert heard["train"] and heard["valid"] and not heard["train"] & heard["valid"]
+    assert not (heard["train"] | heard["valid"]) & set(VOICES["valid"])  # benchmarks/genre/others.py plays these

@@ -43,7 +43,8 @@ NOT_GOOD_FOR = (
     "after what they sound like, or unknown",
     "voices: hardly any of its music is sung",
     "telling music from all else: it was shown noises, hums, tones, clicks and a synthesiser's speech, whose like it "
-    "mostly calls unknown; drums alone, a voice that sings alone, people's speech and other sounds it may name",
+    "mostly calls unknown; but a hum without any noise is ambient to it, and drums alone, a voice that sings alone, "
+    "people's speech and other sounds it may name",
     "fine distinctions: its labels are weak, few were listened to, and ambient and electronic music run into another",
     "jazz by real players and folk by real players: most of what it knows of them was rendered from scores",
 )
