@@ -130,8 +130,8 @@ def scores(heard: Sequence[Heard], rendered: np.ndarray, card: GenreCard, envs: 
         markdown(HEAD, [_row(name, one) for name, one in rows.items()]),
         f"Labels as they leave the engine (smoothed, held; below a probability of {card.unknown_below:g} "
         f'"{UNKNOWN}"): {named:.0%} of the answers name a class, of those {right:.0%} are right. The first right label '
-        f"comes a median {median:.1f} s after the start (the window is {card.window_seconds:g} s long, asked about once "
-        f"it is half full); never in {never:.0%} of the files.",
+        f"comes a median {median:.1f} s after the start (the window is {card.window_seconds:g} s long, asked about "
+        f"once it is half full); never in {never:.0%} of the files.",
         _class_table(files, rendered, numbers["files"], recalls),
     ]
     return Results(numbers, text, confusions)
