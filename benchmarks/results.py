@@ -18,6 +18,7 @@ OUT = Path("bench_out")
 OUT_HELP = f"folder for tables, numbers and pictures (default: {OUT}; benchmarks: the project's own)"
 NAME = "RESULTS.md"
 NOT_MEASURED = "*Not measured here.*"
+_NUMBERS = re.compile(r"\[\s+(?:-?[\d.e+-]+|null)(?:,\s+(?:-?[\d.e+-]+|null))*\s+\]")
 _OURS = Path(__file__).resolve().parent / NAME
 _MEASURED = re.compile(r"(<!-- (?P<name>[^>]+) -->\n).*?(\n<!-- end of (?P=name) -->)", re.DOTALL)
 
@@ -57,7 +58,9 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def save(path: Path, parts: dict[str, Any]) -> None:
-    _replace(path, json.dumps(parts, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """A line for each value, and for each list of numbers."""
+    text = json.dumps(parts, indent=1, ensure_ascii=False, allow_nan=False)
+    _replace(path, _NUMBERS.sub(lambda numbers: " ".join(numbers[0].split()), text) + "\n")
 
 
 def rounded(value: Any) -> Any:

@@ -35,5 +35,13 @@ def test_numbers_are_kept_to_four_decimals_and_what_is_none_is_null(tmp_path):
     assert results.load(tmp_path / "a.json") == kept
 
 
+def test_a_list_of_numbers_takes_one_line_and_words_in_brackets_stay(tmp_path):
+    kept = {"a": [1, -2.5e-05, None], "words": "[ 1,\n 2 ]", "b": [{"c": [[1.0, 2.0], []]}, "d"]}
+    results.save(tmp_path / "a.json", kept)
+    text = (tmp_path / "a.json").read_text()
+    assert results.load(tmp_path / "a.json") == kept
+    assert '"a": [ 1, -2.5e-05, null ],\n' in text and "[ 1.0, 2.0 ]" in text
+
+
 def test_a_table_has_a_line_a_row():
     assert results.markdown(["", "a"], [["x", "1"]]) == "|  | a |\n| --- | --- |\n| x | 1 |"
