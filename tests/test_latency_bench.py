@@ -14,6 +14,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from benchmarks import latency
 from benchmarks.latency import ledger as latency_ledger
+from benchmarks.latency.count import NEIGHBOURS, with_losses
 from benchmarks.latency.ledger import ROWS, answers
 from benchmarks.latency.loopback import loopback, rounds_of
 from benchmarks.latency.report import Measured, broken_bounds, ledger, nearest_rank, stillness_table
@@ -60,19 +61,28 @@ class StrikeKeeper:
 
 @pytest.fixture(scope="module")
 def raw() -> Raw:
-    """As an engine would be measured that counted BEFORE_BLOCKS when the track began, and is always equally late."""
+    return as_measured()
+
+
+def as_measured(lost_blocks: tuple[int, ...] = ()) -> Raw:
+    """As an engine would be measured that counted BEFORE_BLOCKS when the track began, and is always equally late; the
+    server lost some blocks between player and engine."""
     track = replace(click_track(4.0, RATE, seed=1), chain=("strike",))
     before = BEFORE_BLOCKS * PERIOD
-    heard = np.concatenate([np.zeros(before, np.float32), track.samples])
+    reached = np.ones(len(track.samples), bool)
+    for block in lost_blocks:
+        reached[block * PERIOD : (block + 1) * PERIOD] = False
+    frame_of = np.concatenate([np.arange(-before, 0), np.flatnonzero(reached)])  # by the engine's count
+    heard = np.concatenate([np.zeros(before, np.float32), track.samples[reached]])
     config = Config.from_dict({"source": [{"name": "click", "channels": [1], "chain": ["strike"]}]})
     keeper = StrikeKeeper()
     session = build_session(config, ArraySource(heard, RATE), [("keeper", keeper)])
     session.run()
     osc, midi = [], []
     for strike in keeper.strikes:
-        last_block = (strike.reported_sample - before - 1) // PERIOD
+        last_block = frame_of[strike.reported_sample - 1] // PERIOD
         sent = 100.0 + last_block * PERIOD / RATE + SENT_AFTER
-        sounded = 100.0 + (strike.at_sample - before - PERIOD) / RATE
+        sounded = 100.0 + (frame_of[strike.at_sample] - PERIOD) / RATE
         word = ["click", "confirmed", 0.5, 0.5, 1000 * (sent - sounded), strike.id, strike.at_sample, "any"]
         osc.append(OscReceived(sent + ARRIVED_AFTER, "/ictus/strike", word))
         osc.append(OscReceived(sent + 2 * ARRIVED_AFTER, "/ictus/level", ["click", -20.0, -10.0]))
@@ -187,6 +197,31 @@ def test_a_broken_bound_is_said_and_a_kept_one_is_not(raw):
     assert ledger(measured, shifted)["unexplained"][1] == pytest.approx(3.0, abs=1e-3)
     missing = replace(heard, n_played=heard.n_played + 1)
     assert "clicks were not told" in " ".join(broken_bounds([replace(measured, answers=(missing,))]))
+
+
+def test_what_the_server_loses_on_the_way_leaves_the_ledger_right():
+    raw = as_measured(lost_blocks=(1700, 1701, 2300))
+    (heard,) = answers(raw)
+    apart = np.isfinite(heard.rows["engine"])
+    assert heard.n_missing == 0 and apart.mean() > 0.8, "but for those next to a loss"
+    assert np.allclose(heard.rows["engine"][apart], 1000 * SENT_AFTER, atol=1e-3)
+    assert np.allclose(heard.rows["sending"][apart], 1000 * ARRIVED_AFTER, atol=1e-3)
+    assert np.allclose(sum(heard.rows[name] for name in ROWS)[apart], heard.osc_ms[apart], atol=1e-3)
+
+
+def test_a_count_finds_what_was_lost_though_messages_were_long_on_their_way():
+    at_sample = np.arange(100, 40_100, 400)
+    ahead = np.where(at_sample < 10_000, 640, np.where(at_sample < 30_000, 576, 448))
+    slow = np.random.default_rng(0).exponential(100.0, len(at_sample))
+    slow[::4] = 5.0
+    count = with_losses(640, 64, at_sample, ahead - slow)
+    assert count.ahead.tolist() == [640, 576, 448]
+    assert np.abs(count.begins - [0, 10_000, 30_000]).max() <= 400 * NEIGHBOURS
+    assert [count.ahead_at(sample) for sample in (0, 20_000, 40_000)] == [640, 576, 448]
+    sound = np.arange(50_000.0)[:, None]
+    heard = count.heard(sound)[:, 0]
+    assert not heard[:640].any() and heard[20_000] == 20_000 - 576 and heard[-1] == sound[-1]
+    assert len(heard) == len(sound) + 448
 
 
 def test_how_late_a_sleeper_woke_is_told_of_every_time(raw, monkeypatch):

@@ -3,7 +3,7 @@
 Everything is in milliseconds from when a sound would have reached a microphone (run.sounded_seconds).
 
 The ledger of one answer (a track's sounds count player frames; the engine's count began some blocks earlier, and by how
-many is found from the messages, which carry the engine's sample and how late they were sent):
+many is found from the messages, which carry the engine's sample and how late they were sent; so is what was lost):
 
     resampler     its filter, as declared
     framing       from there to the end of the hop that the sound begins in: chance, up to one hop
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.latency.count import Count, with_losses
 from benchmarks.latency.run import STRIKE_KEY, Raw, cycle_of, sounded_seconds, stage_tables
 from benchmarks.latency.sounds import Track, together
 from bridges.channels import DRUM_CHANNEL, DRUM_KEYS, assign_channels
@@ -38,7 +39,8 @@ NOTE_ON = 0x90
 STREAM_RATE = Config().stream_rate  # Hz, at which everything is heard
 STRIKE_WINDOW_SECONDS, NOTE_WINDOW_SECONDS = 0.08, 0.15  # after what is declared; what comes later is no answer
 SAME_MESSAGE_SECONDS = 0.5  # a MIDI and an OSC message further apart are not of the same event
-PROOF_SECONDS = 6.0  # of the tracks, heard once more to see whether the count of frames is right
+PROOF_SECONDS = 6.0  # of the tracks, heard once more to see whether the count of frames is right ...
+PROOF_MESSAGES = 16  # ... when so many of them came: soon, so that little can have been lost by then
 NEAR_BLOCKS = (0, 1, -1, 2, -2, 3, 4)
 SURE_SHARE = 0.9
 ROWS = ("resampler", "framing", "listener", "block", "driver", "engine", "sending")
@@ -93,9 +95,14 @@ class Answers:
 def answers(raw: Raw) -> list[Answers]:
     """Of every track."""
     messages = _messages(raw)
-    before = _engine_frames_before(raw, messages)
-    heard_again = _heard_again(raw, before)
-    return [_answers(raw, track, messages, before, heard_again) for track in raw.tracks]
+    steady = Count.steady(_engine_frames_before(raw, messages))
+    counts = [steady]
+    if messages and len((lossy := _with_losses(raw, messages, steady)).ahead) > 1:
+        counts.append(lossy)
+    known = {message.key for message in messages}
+    heard = [(count, _heard_again(raw, count)) for count in counts]
+    count, heard_again = max(heard, key=lambda pair: len(known & pair[1].keys()))
+    return [_answers(raw, track, messages, count, heard_again) for track in raw.tracks]
 
 
 def _messages(raw: Raw) -> list[Message]:
@@ -147,11 +154,22 @@ def _engine_frames_before(raw: Raw, messages: list[Message]) -> int:
     n_proof = round(PROOF_SECONDS * rate)
 
     def share_heard_again(before: int) -> float:
-        early = {m.key for m in messages if m.at_sample < before + n_proof - rate}
-        return len(early & _heard_again(raw, before, n_proof).keys()) / max(1, len(early))
+        heard = sorted((m for m in messages if m.at_sample < before + n_proof - rate), key=lambda m: m.at_sample)
+        early = {message.key for message in heard[:PROOF_MESSAGES]}
+        return len(early & _heard_again(raw, Count.steady(before), n_proof).keys()) / max(1, len(early))
 
     likely = (round(told.max() / period) + step for step in NEAR_BLOCKS)
     return max((block * period for block in likely), key=_until_sure(share_heard_again))
+
+
+def _with_losses(raw: Raw, messages: list[Message], steady: Count) -> Count:
+    """`steady`, and what the server lost since: from then on messages tell of fewer frames."""
+    cycles, period = raw.cycles, raw.condition.block_samples
+    in_order = sorted(messages, key=lambda message: message.at_sample)
+    at_sample = np.array([message.at_sample for message in in_order], np.int64)
+    sounded = np.array([m.osc_seconds - m.late_seconds for m in in_order]) - driver_late_seconds(raw)
+    told = at_sample - np.interp(sounded, raw.due_seconds, cycles.first_frame + period)
+    return with_losses(int(steady.ahead[0]), period, at_sample, told)
 
 
 def _until_sure(share: Callable[[int], float]) -> Callable[[int], float]:
@@ -190,10 +208,9 @@ class _Keeper:
     def close(self) -> None: ...
 
 
-def _heard_again(raw: Raw, frames_before: int, n_frames: int | None = None) -> dict[tuple[str, int, int], int]:
+def _heard_again(raw: Raw, count: Count, n_frames: int | None = None) -> dict[tuple[str, int, int], int]:
     """The same frames, the first `n_frames` or all, through the same chains, as fast as can be."""
-    sound = together(raw.tracks)[:n_frames]
-    heard = np.concatenate([np.zeros((max(0, frames_before), sound.shape[1]), np.float32), sound])
+    heard = count.heard(together(raw.tracks)[:n_frames])
     sources = [{"name": t.name, "channels": [k + 1], "chain": list(t.chain)} for k, t in enumerate(raw.tracks)]
     config = Config.from_dict({"source": sources, "stage": stage_tables(raw.condition, raw.tracks)})
     keeper = _Keeper()
@@ -202,7 +219,7 @@ def _heard_again(raw: Raw, frames_before: int, n_frames: int | None = None) -> d
 
 
 def _answers(
-    raw: Raw, track: Track, messages: list[Message], before: int, reported: dict[tuple[str, int, int], int]
+    raw: Raw, track: Track, messages: list[Message], count: Count, reported: dict[tuple[str, int, int], int]
 ) -> Answers:
     listener = _listener(track)
     declared_ms = raw.declared_ms[listener]
@@ -212,7 +229,7 @@ def _answers(
     sounded = sounded_seconds(raw, frames)
     pairs = _pairs([(s.pitch, at) for s, at in zip(track.stimuli, sounded, strict=True)], mine, window)
     hop_ms = 1000 * _stage(track, listener).hop_samples / STREAM_RATE
-    ledger = [_ledger(raw, int(frames[k]), sounded[k], m, before, reported, hop_ms) for k, m in pairs]
+    ledger = [_ledger(raw, int(frames[k]), sounded[k], m, count, reported, hop_ms) for k, m in pairs]
     columns = np.array(ledger, np.float64).reshape(-1, len(ROWS) + 1).T
     osc_ms = 1000 * np.array([m.osc_seconds - sounded[k] for k, m in pairs])
     midi_ms = 1000 * np.array([m.midi_seconds - sounded[k] for k, m in pairs])
@@ -265,7 +282,7 @@ def _ledger(
     frame: int,
     sounded: float,
     message: Message,
-    before: int,
+    count: Count,
     reported: dict[tuple[str, int, int], int],
     hop_ms: float,
 ) -> list[float]:
@@ -274,14 +291,14 @@ def _ledger(
     if needed is None:  # frames were lost on the way, and what came after them stands elsewhere
         return [np.nan] * (len(ROWS) + 1)
     rate, period = raw.condition.sample_rate, raw.condition.block_samples
-    needed -= before  # frames of the track that had to be there
+    needed -= count.ahead_at(needed - 1)  # frames of the track that had to be there
     algorithm_ms = 1000 * (needed - frame) / rate
     resampler_ms = raw.declared_ms["resample"]
     hops, framing_ms = divmod(algorithm_ms - resampler_ms, hop_ms)
     cycle = cycle_of(raw, np.array([needed - 1]))[0]
     due, began = raw.due_seconds[cycle], raw.cycles.began_seconds[cycle]
     block_ms = 1000 * (raw.cycles.first_frame[cycle] + period - needed) / rate
-    at = sounded + (message.at_sample - before - frame) / rate
+    at = sounded + (message.at_sample - count.ahead_at(message.at_sample) - frame) / rate
     sent = at + driver_late_seconds(raw) + message.late_seconds
     return [
         resampler_ms, framing_ms, hops * hop_ms, block_ms, 1000 * (began - due), 1000 * (sent - began),
