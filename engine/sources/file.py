@@ -90,10 +90,10 @@ class FileSource(PacedSource):
             container = av.open(str(self.path))
         except (av.FFmpegError, ValueError) as error:
             raise SourceError(_unreadable(self.path, _reason(error))) from error
-        if not container.streams.audio or not container.streams.audio[0].channels:
+        stream = next(iter(container.streams.audio), None)
+        if not getattr(stream, "channels", 0):  # none, or nobody knows how to decode it
             container.close()
             raise SourceError(_unreadable(self.path, "no sound stream"))
-        stream = container.streams.audio[0]
         n_frames = round(stream.duration * stream.time_base * stream.rate) if stream.duration else None
         return stream.rate, stream.channels, n_frames, self._ffmpeg_blocks(container, stream)
 
