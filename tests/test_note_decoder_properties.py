@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -58,8 +60,17 @@ def live_changes(draw):
 LATE = [NoteDecoderOptions(onset_bias_seconds=0.03, peak_frames=0)]  # notes that begin after they are known
 
 
+_EAGER = NoteDecoderOptions(
+    onset_threshold=0.15, companion_threshold=0.15, retrigger_threshold=0.15, frame_on=0.15, frame_off=0.15,
+    off_frames=1, offset_threshold=0.15, refractory_frames=3, peak_frames=0, longest_seconds=0.01,
+    onset_bias_seconds=0.0, pedal_on=0.15, pedal_off=0.15,
+)  # fmt: skip
+EARLIER_BY_BIAS = [_EAGER, _EAGER, replace(_EAGER, peak_frames=1, onset_bias_seconds=-0.046875)], [0, 1, 2]
+
+
 @settings(max_examples=60)
 @example((LATE, [0]), {}, 0, "full")
+@example(EARLIER_BY_BIAS, {0: 0, 25: 1}, 60177311, "levels")  # begun twice, once
 @given(rows(), live_changes(), st.integers(0, 2**32 - 1), st.sampled_from(["levels", "noise", "full", "stuck"]))
 def test_any_activations_any_thresholds_any_turning_give_notes_that_begin_and_end_in_turn(made, turned, seed, kind):
     (each, look_ahead), rng = made, np.random.default_rng(seed)

@@ -257,6 +257,7 @@ def _judge(t, p, pitch, row, past, strong, changes, n_changes):
         and _rises(past[0], k, row.wait)
         and frame >= row.frame_on
         and t + row.bias - pitch.last_onset > row.refractory - 1e-6
+        and not (sounding and t < pitch.since)  # a row of another bias, which judges once more what led to it
     )
     # The middle of the frame is the best guess; of a peak, where the parabola through three activations has its top.
     middle = t + 0.5 + row.bias
