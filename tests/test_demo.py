@@ -15,8 +15,9 @@ import pytest
 
 from bridges.osc_table import ROUTES
 from engine.demo.player import Player
-from engine.demo.source import FOLDER, STEMS, DemoSource, read_whole
+from engine.demo.source import FOLDER, STEMS, DemoSource
 from engine.features.resample import resample
+from engine.sources.whole import read_mono
 
 LARGEST_BYTES = 700_000  # of all that is bundled
 HEARD_SECONDS = 6.0  # of the song, in these tests
@@ -38,7 +39,7 @@ def test_its_channels_are_the_stems_side_by_side():
         n_frames += source.read(heard[n_frames:])
     assert n_frames == source.n_frames > 20 * source.sample_rate
     for channel, name in enumerate(STEMS):
-        stem, sample_rate = read_whole(FOLDER / f"{name}.ogg")
+        stem, sample_rate, _ = read_mono(FOLDER / f"{name}.ogg")
         assert sample_rate == source.sample_rate and np.abs(stem).max() > 0.3
         np.testing.assert_array_equal(heard[:n_frames, channel], stem[:n_frames])
 
@@ -127,8 +128,8 @@ def test_where_there_is_an_output_the_song_is_heard_from_when_listening_starts(j
             assert time.monotonic() < deadline, "too little was heard"
             time.sleep(0.05)
     heard_samples = np.concatenate(heard)[-2 * server.sample_rate :]
-    stems = [read_whole(FOLDER / f"{name}.ogg") for name in STEMS]
-    song = resample(sum(samples for samples, _ in stems), stems[0][1], server.sample_rate)[: 8 * server.sample_rate]
+    stems = [read_mono(FOLDER / f"{name}.ogg") for name in STEMS]
+    song = resample(sum(samples for samples, *_ in stems), stems[0][1], server.sample_rate)[: 8 * server.sample_rate]
     correlation = np.fft.irfft(np.fft.rfft(song, 2**20) * np.conj(np.fft.rfft(heard_samples, 2**20)))
     best = int(correlation.argmax())
     expected = song[best : best + len(heard_samples)]

@@ -23,8 +23,9 @@ parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra 'featur
 
 from benchmarks.features.reference import TOLERANCES, plain  # noqa: E402
 from bridges.features_file import analysis  # noqa: E402
-from bridges.features_file.job import Job, Settings, read, work  # noqa: E402
+from bridges.features_file.job import Job, Settings, work  # noqa: E402
 from bridges.features_file.tool import FORMATS, FeatureFiles  # noqa: E402
+from engine.sources.whole import read_mono  # noqa: E402
 
 RATE = 22_050
 
@@ -178,7 +179,7 @@ def test_what_is_no_number_is_silence_and_channels_are_averaged(tmp_path):
     stereo = np.stack([song(1.0), np.zeros(RATE, np.float32)], axis=1)
     stereo[100] = np.nan
     soundfile.write(tmp_path / "a.wav", stereo, RATE, subtype="FLOAT")
-    samples, rate, warning = read(tmp_path / "a.wav")
+    samples, rate, warning = read_mono(tmp_path / "a.wav")
     assert (len(samples), rate, warning) == (RATE, RATE, "") and samples[100] == 0.0
     np.testing.assert_allclose(samples[101:], stereo[101:].mean(axis=1), atol=1e-7)
 

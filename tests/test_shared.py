@@ -5,13 +5,14 @@ import pytest
 
 from engine.build import build_chain, build_chains, build_session
 from engine.config import Config, SourceConfig
-from engine.demo.source import FOLDER, read_whole
+from engine.demo.source import FOLDER
 from engine.events import Fault, NoteOn
 from engine.lane import Lane, push_together
 from engine.models.card import ModelError, find_model, read_card
 from engine.models.runner import Runner
 from engine.models.shared import SharedRunner
 from engine.sources.array import ArraySource
+from engine.sources.whole import read_mono
 from engine.stages.notes import NotesStage
 from tests.support.toy_model import write_toy_model
 
@@ -132,7 +133,7 @@ def test_a_model_for_one_stream_is_refused_and_every_stage_then_has_its_own(tmp_
 @pytest.fixture(scope="module")
 def guitars():
     """Three different takes side by side, [frames, 3], and their rate."""
-    samples, rate = read_whole(FOLDER / "guitar.ogg")
+    samples, rate, _ = read_mono(FOLDER / "guitar.ogg")
     starts = [rate * seconds for seconds in (1, 6, 11)]
     return np.stack([samples[start : start + 3 * rate] for start in starts], axis=1), rate
 

@@ -18,9 +18,9 @@ from bridges.space_record import Listener, Recorder, channels_of
 from bridges.trajectory_file import TrajectoryFileBridge
 from engine.bridge import SessionInfo
 from engine.cli.app import run
-from engine.demo.source import read_whole
 from engine.events import Position
 from engine.sources.array import ArraySource
+from engine.sources.whole import read_mono
 from engine.space.coll import read_coll
 from engine.space.session_folder import SessionError, SessionFolder, TakeWriter
 from tests.support.space_session import PAPERS, RATE, band, make_session
@@ -87,7 +87,7 @@ def test_positions_come_with_the_time_of_the_sound(tmp_path):
     assert np.median(np.abs(late)) < LATE_SECONDS
     assert paths["bass"][0, 1:].tolist() == [3.0, 4.0, 0.0]
     assert [name for _, name in take.cues()] == ["chorus"]
-    np.testing.assert_allclose(read_whole(take.audio)[0], band(2.0).mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(read_mono(take.audio)[0], band(2.0).mean(axis=1), atol=1e-6)
 
 
 def test_a_flood_and_rubbish_harm_nothing(tmp_path):
@@ -101,7 +101,7 @@ def test_a_flood_and_rubbish_harm_nothing(tmp_path):
     night.controller.send("/source/9/xy", 0.0, 0.0)
     night.controller.send("/source/2/xy", 1.0, 2.0)
     take = night.take()
-    assert len(read_whole(take.audio)[0]) == 2 * RATE
+    assert len(read_mono(take.audio)[0]) == 2 * RATE
     paths = take.paths()
     assert 1 <= len(paths["voice"]) <= 2.0 * 200 + 1 and np.isfinite(paths["voice"]).all()
     assert (np.diff(paths["voice"][:, 0]) > 0).all()

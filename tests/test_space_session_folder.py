@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.demo.source import read_whole
+from engine.sources.whole import read_mono
 from engine.space.session_folder import Papers, SessionError, SessionFolder, TakeWriter, write_take
 from engine.space.tables import Section, Tempo
 
@@ -29,7 +29,7 @@ def test_what_was_recorded_reads_back(session):
     writer.close()
     (take,) = SessionFolder.open(session.path).takes
     assert take.song == "01-Opening"
-    samples, rate = read_whole(take.audio)
+    samples, rate, _ = read_mono(take.audio)
     assert rate == 8000
     np.testing.assert_allclose(samples, np.tile(sound().mean(axis=1), 2), atol=STEP)
     assert take.cues() == [Section(0.0, "intro, quiet")]
@@ -43,7 +43,7 @@ def test_a_crash_loses_nothing_that_had_arrived(session):
     with writer.take.stem.with_suffix(".positions.csv").open("a") as table:
         table.write("0.02,voi")  # the line it was at
     (take,) = SessionFolder.open(session.path).takes  # never closed
-    assert len(read_whole(take.audio)[0]) == 1000
+    assert len(read_mono(take.audio)[0]) == 1000
     assert take.paths()["voice"].tolist() == [[0.01, 1, 1, 0]]
     again = TakeWriter(SessionFolder.make(session.path, PAPERS).new_take("Opening"), 8000, 4)
     assert again.take.stem.name == "take-2" and again.take.song == "01-Opening"
@@ -60,7 +60,7 @@ def test_nothing_absurd_is_recorded(session):
         writer.place(0.0, *place)
     writer.close()
     assert (writer.n_bad, writer.n_positions) == (3, 0)
-    samples, _ = read_whole(writer.take.audio)
+    samples, *_ = read_mono(writer.take.audio)
     assert np.isfinite(samples).all() and samples[3] == 0.0 and samples[5] == pytest.approx(-1.0)
 
 

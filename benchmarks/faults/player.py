@@ -21,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.rig.jack import ArrayPlayer, compiled_play
-from engine.demo.source import FOLDER, STEMS, read_whole
+from engine.demo.source import FOLDER, STEMS
 from engine.features.resample import resample
+from engine.sources.whole import read_mono
 
 TELL_SECONDS = 0.1
 LEAD_SECONDS = 0.15  # from being there to playing: for whoever listens to connect
@@ -31,7 +32,7 @@ LEAD_SECONDS = 0.15  # from being there to playing: for whoever listens to conne
 @cache
 def song(sample_rate: int) -> np.ndarray:
     """[frames] float32: the guitar of the bundled song."""
-    samples, rate = read_whole(FOLDER / f"{STEMS[0]}.ogg")
+    samples, rate, _ = read_mono(FOLDER / f"{STEMS[0]}.ogg")
     return resample(samples, rate, sample_rate)
 
 

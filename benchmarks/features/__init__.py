@@ -26,12 +26,12 @@ from benchmarks.circumstances import circumstances
 from benchmarks.features.beats import beats_report
 from benchmarks.features.reference import LIVE_TOLERANCES, TOLERANCES, live, live_frames, plain
 from bridges.features_file import analysis, table
-from bridges.features_file.job import read
 from bridges.features_file.tool import FeatureFiles
-from engine.demo.source import FOLDER, STEMS, read_whole
+from engine.demo.source import FOLDER, STEMS
 from engine.features.bus import HOP_SAMPLES, SAMPLE_RATE, FeatureBus
 from engine.features.catalogue import DEFAULT_NAMES, FEATURES
 from engine.features.resample import resample
+from engine.sources.whole import read_mono
 
 SECONDS, QUICK_SECONDS = 60.0, 20.0
 N_FILES, QUICK_FILES = 24, 6
@@ -80,9 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(seconds: float, n_files: int) -> dict[str, Any]:
-    stems = [read_whole(FOLDER / f"{name}.ogg") for name in STEMS]
+    stems = [read_mono(FOLDER / f"{name}.ogg") for name in STEMS]
     rate = stems[0][1]
-    song = np.resize(sum(stem[: min(len(s) for s, _ in stems)] for stem, _ in stems), round(seconds * rate))
+    song = np.resize(sum(stem[: min(len(s) for s, *_ in stems)] for stem, *_ in stems), round(seconds * rate))
     sound = librosa.resample(song, orig_sr=rate, target_sr=analysis.SAMPLE_RATE)
     heard = resample(song, rate, SAMPLE_RATE)
     say("parity")
@@ -135,7 +135,7 @@ def speeds(song: np.ndarray, rate: int, folder: Path, n_files: int) -> dict[str,
         np.savez(folder / "plain.npz", **plain(y, sr))
 
     def ours(path: Path) -> None:
-        samples, sample_rate, _ = read(path)
+        samples, sample_rate, _ = read_mono(path)
         values = analysis.analyse(samples, sample_rate, tuple(TOLERANCES))
         table.write(folder / "ours.npz", values, 0, 0.0)
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks import results
 from benchmarks.features.reference import live_frames
-from bridges.features_file.job import read
 from engine.features.bus import HOP_SAMPLES, SAMPLE_RATE
 from engine.features.resample import resample
+from engine.sources.whole import read_mono
 
 SONGS = Path("/usr/share/games/fretsonfire/data/songs")  # Debian's fretsonfire-songs-*: music with its tempo map
 SOUND_FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
@@ -79,7 +79,7 @@ def beats_of(score: mido.MidiFile) -> np.ndarray:
 
 def measured(name: str, path: Path, due: np.ndarray) -> tuple | None:
     """(name, true bpm, both tempi, F live, F librosa, AMLt live, AMLt librosa)."""
-    samples, rate, _ = read(path)
+    samples, rate, _ = read_mono(path)
     samples = samples[: round(LONGEST_SECONDS * rate)]
     due = due[due < len(samples) / rate]
     frames = live_frames(resample(samples, rate, SAMPLE_RATE), ("tempo", "beat"))

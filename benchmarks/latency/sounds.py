@@ -82,10 +82,10 @@ def recorded_track(path: Path, labels: Path, sample_rate: int) -> Track:
 
     ValueError when a label is neither, or when there are both kinds.
     """
-    from engine.demo.source import read_whole
     from engine.features.resample import resample
+    from engine.sources.whole import read_mono
 
-    sound, rate = read_whole(path)
+    sound, rate, _ = read_mono(path)
     lead = np.zeros(round(LEAD_SECONDS * sample_rate), np.float32)
     stimuli = []
     with labels.open(newline="", encoding="utf-8") as file:
@@ -169,7 +169,7 @@ def _rendered(played: list[tuple[int, int, int]]) -> list[np.ndarray]:
     """(channel from 0, key, velocity) each by itself, as FluidSynth sounds it, dry; [n] float32 at RENDER_RATE."""
     import mido
 
-    from engine.demo.source import read_whole
+    from engine.sources.whole import read_mono
 
     ticks = 960  # a second
     track, waited = mido.MidiTrack(), 0
@@ -185,7 +185,7 @@ def _rendered(played: list[tuple[int, int, int]]) -> list[np.ndarray]:
         into = ["-F", str(sound), "-O", "float", "-T", "wav", "-r", str(RENDER_RATE)]
         dry = ["-R", "0", "-C", "0", "-g", "0.4"]
         subprocess.run(["fluidsynth", "-ni", *into, *dry, SOUNDFONT, score], check=True, capture_output=True)
-        samples, _ = read_whole(sound)
+        samples, *_ = read_mono(sound)
     length = round(SOUND_SECONDS * RENDER_RATE)
     return [samples[k * length : (k + 1) * length].copy() for k in range(len(played))]
 

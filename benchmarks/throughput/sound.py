@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.demo.source import FOLDER, read_whole
+from engine.demo.source import FOLDER
 from engine.features.resample import resample
+from engine.sources.whole import read_mono
 
 SAMPLE_RATE = 48_000
 HOP_FRAMES = 480
@@ -17,7 +18,7 @@ HOP_SECONDS = HOP_FRAMES / SAMPLE_RATE
 
 def guitar() -> np.ndarray:
     """Mono, [frames] float32, whole hops."""
-    samples, rate = read_whole(FOLDER / "guitar.ogg")
+    samples, rate, _ = read_mono(FOLDER / "guitar.ogg")
     samples = resample(samples, rate, SAMPLE_RATE)
     return samples[: len(samples) // HOP_FRAMES * HOP_FRAMES]
 

@@ -12,9 +12,9 @@ import numpy as np
 from bridges.beside import written_beside
 from engine.errors import IctusError
 from engine.features.catalogue import FEATURES
+from engine.sources.whole import read_mono
 
 EDITION = 1  # of what is computed and how: a new one makes everything anew
-READ_FRAMES = 65_536
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _work(job: Job) -> Outcome:
     from bridges.features_file import analysis  # librosa takes a second, which files done before need not wait for
 
     wanted = job.wanted()
-    samples, sample_rate, warning = read(job.file)
+    samples, sample_rate, warning = read_mono(job.file)
     values = analysis.analyse(samples, sample_rate, job.settings.names)
     seconds = len(samples) / sample_rate
     wrote = _write(job, values, seconds)
@@ -116,22 +116,6 @@ def _write(job: Job, values: dict[str, np.ndarray], seconds: float) -> list[str]
 def _facts(values: dict[str, np.ndarray], seconds: float) -> str:
     tempo = f", {values['tempo'][0]:.0f} bpm" if "tempo" in values else ""
     return f"{seconds:.1f} s{tempo}"
-
-
-def read(file: Path) -> tuple[np.ndarray, int, str]:
-    """All of a sound file, mixed to mono; its rate; a sentence if it is damaged. What is no number becomes silence."""
-    from engine.sources.file import FileSource
-
-    source, parts = FileSource(file), []
-    source.open()
-    try:
-        block = np.zeros((READ_FRAMES, 1), np.float32)
-        while not source.ended:
-            parts.append(block[: source.read(block), 0].copy())
-    finally:
-        source.close()
-    samples = np.nan_to_num(np.concatenate(parts), nan=0.0, posinf=0.0, neginf=0.0)
-    return samples, source.sample_rate, source.warning
 
 
 def write_index(jobs: Sequence[Job]) -> None:

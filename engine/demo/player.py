@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 
-from engine.demo.source import FOLDER, STEMS, read_whole
+from engine.demo.source import FOLDER, STEMS
 from engine.driver.device import portaudio
 from engine.features.resample import resample
+from engine.sources.whole import read_mono
 
 STEM_GAIN = 0.6  # two stems must not clip
 
@@ -41,8 +42,8 @@ class Player:
 
 
 def main() -> None:
-    stems = [read_whole(FOLDER / f"{name}.ogg") for name in STEMS]
-    mix = STEM_GAIN * sum(samples for samples, _ in stems)
+    stems = [read_mono(FOLDER / f"{name}.ogg") for name in STEMS]
+    mix = STEM_GAIN * sum(samples for samples, *_ in stems)
     with portaudio() as sounddevice:
         device_rate = round(sounddevice.query_devices(kind="output")["default_samplerate"])
         mix = resample(mix, stems[0][1], device_rate)  # some drivers take no rate but their own

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.sources.array import ArraySource
-from engine.sources.file import FileSource
+from engine.sources.whole import read_mono
 
 STEMS = ("guitar", "backing")  # channels 1 and 2
 FOLDER = Path(__file__).parent
@@ -17,19 +17,7 @@ class DemoSource(ArraySource):
     """`paced`: on the clock, as a device would; otherwise as fast as the machine can."""
 
     def __init__(self, paced: bool = True, block_samples: int = 0) -> None:
-        stems = [read_whole(FOLDER / f"{name}.ogg") for name in STEMS]
-        n_frames = min(len(samples) for samples, _ in stems)
-        samples = np.stack([samples[:n_frames] for samples, _ in stems], axis=1)
+        stems = [read_mono(FOLDER / f"{name}.ogg") for name in STEMS]
+        n_frames = min(len(samples) for samples, *_ in stems)
+        samples = np.stack([samples[:n_frames] for samples, *_ in stems], axis=1)
         super().__init__(samples, stems[0][1], block_samples, paced)
-
-
-def read_whole(path: Path) -> tuple[np.ndarray, int]:
-    """A mono file's samples, [frames] float32, and its rate in Hz."""
-    source = FileSource(path)
-    source.open()
-    blocks, block = [], np.zeros((16_384, 1), np.float32)
-    while not source.ended:
-        n_frames = source.read(block)
-        blocks.append(block[:n_frames, 0].copy())
-    source.close()
-    return np.concatenate(blocks), source.sample_rate

@@ -15,12 +15,11 @@ from joblib import Parallel, delayed, parallel_config
 from engine.errors import IctusError
 from engine.features.resample import resample
 from engine.genre.ear import FRAME_RATE_HZ, N_MELS, N_VECTOR, VECTOR_NAMES, listen
-from engine.sources.file import FileSource
+from engine.sources.whole import read_mono
 from training.genre.collection import Recording
 from training.genre.fingerprint import SAMPLE_RATE, Fingerprint, fingerprint
 
 EDITION = 1  # of what is kept: a new one hears everything anew
-READ_FRAMES = 65_536
 
 
 @dataclass(frozen=True)
@@ -86,16 +85,8 @@ def _hear_and_keep(file: Path, folder: Path) -> tuple[Path, str]:
 
 def read(file: Path) -> np.ndarray:
     """All of a sound file, mono at SAMPLE_RATE, float32; what is no number becomes silence."""
-    source, parts = FileSource(file), []
-    source.open()
-    try:
-        block = np.zeros((READ_FRAMES, 1), np.float32)
-        while not source.ended:
-            parts.append(block[: source.read(block), 0].copy())
-    finally:
-        source.close()
-    samples = np.nan_to_num(np.concatenate(parts), nan=0.0, posinf=0.0, neginf=0.0)
-    return samples if source.sample_rate == SAMPLE_RATE else resample(samples, source.sample_rate, SAMPLE_RATE)
+    samples, sample_rate, _ = read_mono(file)
+    return samples if sample_rate == SAMPLE_RATE else resample(samples, sample_rate, SAMPLE_RATE)
 
 
 def _sound(samples: np.ndarray) -> np.ndarray:
