@@ -17,6 +17,17 @@ settings.load_profile("ictus")
 
 
 @pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Tests that learn share the machine with others."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def jack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., JackServer]]:
     """Starts real JACK servers, `jack(period_samples=64)`; the newest is the default one until the test ends."""
     _require_jack()

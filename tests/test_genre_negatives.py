@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from engine.features.bus import SAMPLE_RATE
 from engine.features.perceptual import N_MELS
@@ -30,12 +29,7 @@ from training.genre.train import train
 FRAMES = 75
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

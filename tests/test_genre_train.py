@@ -36,12 +36,7 @@ FRAMES = 75
 CEPSTRA = slice(N_MELS + VECTOR_NAMES.index("mfcc20_1"), N_MELS + VECTOR_NAMES.index("mfcc20_19") + 1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

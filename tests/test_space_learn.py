@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from engine.cli.app import run
 from engine.models.card import card_path
@@ -12,13 +11,7 @@ from engine.space.model import read_space_card
 from tests.support.space_session import INSTRUMENTS, make_session
 from training.space import learn
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

@@ -35,12 +35,7 @@ FRAME = DRUMS_FEATURES.hop_samples / DRUMS_FEATURES.sample_rate
 KICK, SNARE = 0, 1
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture

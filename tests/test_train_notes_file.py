@@ -26,12 +26,7 @@ PAPERS = {"licence": "CC0", "decoder": {"20": {"onset_threshold": 0.4}}, "traini
 EXACT = 1e-5  # float32 sums in another order
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def lived(net):
