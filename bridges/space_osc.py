@@ -20,6 +20,7 @@ from engine.bridge import SessionInfo
 from engine.events import Event, Position
 
 FASTEST_HZ = 200.0
+_PATIENT_TICKS = 4  # of 50 ms: who sends a frame may be kept from it in the middle by whatever else the machine does
 _PACKET_BYTES = 1400  # an Ethernet frame: a bundle beyond is cut in two, because half of a cut packet is none
 
 
@@ -118,8 +119,11 @@ class SpaceOscBridge:
                 raise ValueError(f"the number of {name} is {number!r}; it must be 1 or more")
         self.n_sent = self.n_lost = 0  # packets handed to the network; refused by it
         self._lines: list[_Line] = []
-        self._frame: dict[str, Position] = {}  # of the tick that is arriving
-        self._n_in_frame = 0  # sources that the last one had; at first, those that may have a position
+        self._frame: dict[str, Position] = {}  # of the tick that is arriving, not passed on yet
+        self._at_sample = -1  # of that tick
+        self._heard: set[str] = set()  # the sources that it has had
+        self._expected: set[str] = set()  # those that the last one had; at first, those that may have a position
+        self._n_patient = 0  # ticks of the clock since the frame grew
 
     def open(self, session: SessionInfo) -> None:
         """Find every host, once; BridgeError if one has no address."""
@@ -127,7 +131,7 @@ class SpaceOscBridge:
         self._indices = {name: self._numbers.get(name, number) - 1 for number, name in enumerate(names, 1)}
         if strangers := [name for name in self._numbers if name not in self._indices]:
             raise ValueError(f"numbers of the space name {strangers[0]!r}, but there are {', '.join(names)}")
-        self._n_in_frame = len(names)
+        self._expected = set(names)
         try:
             for target in self.targets:
                 self._lines.append(_Line(target, *socket_for(target.host, target.usual_port)))
@@ -138,14 +142,21 @@ class SpaceOscBridge:
     def send(self, event: Event) -> None:
         if not isinstance(event, Position) or event.source not in self._indices:
             return
-        if event.source in self._frame or any(p.at_sample != event.at_sample for p in self._frame.values()):
+        if event.at_sample != self._at_sample or event.source in self._heard:
             self._end_frame()  # the last one had fewer sources than we thought
+            if self._heard:
+                self._expected = self._heard
+            self._at_sample, self._heard = event.at_sample, set()
         self._frame[event.source] = event
-        if len(self._frame) == self._n_in_frame:
+        self._heard.add(event.source)
+        self._n_patient = 0
+        if self._heard >= self._expected:
             self._end_frame()
 
     def tick(self) -> None:
-        self._end_frame()
+        self._n_patient += 1
+        if self._n_patient > _PATIENT_TICKS:
+            self._end_frame()
         now = time.monotonic()
         for line in self._lines:
             self._send_if_due(line, now)
@@ -160,7 +171,6 @@ class SpaceOscBridge:
     def _end_frame(self) -> None:
         if not self._frame:
             return
-        self._n_in_frame = len(self._frame)
         now = time.monotonic()
         for line in self._lines:
             line.waiting.update(self._frame)

@@ -96,6 +96,12 @@ def tick(bridge, k, *places) -> None:
         bridge.send(Position(name, 480 * k, 480 * k, x, y, z))
 
 
+def long_pause(bridge) -> None:
+    """So many ticks of the clock that nobody waits for who has not come."""
+    for _ in range(10):
+        bridge.tick()
+
+
 def test_a_frame_is_one_bundle_with_all_sources_of_its_tick(ear, opened, now):
     bridge = opened(f"spat@127.0.0.1:{ear.port}")
     for k in range(3):
@@ -108,8 +114,9 @@ def test_a_frame_is_one_bundle_with_all_sources_of_its_tick(ear, opened, now):
 def test_a_source_without_positions_holds_up_nobody(ear, opened, now):
     bridge = opened(f"max@127.0.0.1:{ear.port}")
     tick(bridge, 0, ("voice", (1.0, 1.0, 0.0)))
-    assert ear.frames() == []  # the other may follow
     bridge.tick()
+    assert ear.frames() == []  # the other may follow
+    long_pause(bridge)
     assert ear.frames() == [[("/source/1/xy", 1.0, 1.0)]]
     now[0] += 0.02
     tick(bridge, 1, ("voice", (2.0, 1.0, 0.0)))
@@ -118,8 +125,26 @@ def test_a_source_without_positions_holds_up_nobody(ear, opened, now):
     tick(bridge, 2, ("bass", (3.0, 1.0, 0.0)))
     tick(bridge, 2, ("voice", (4.0, 1.0, 0.0)))
     now[0] += 0.02
-    bridge.tick()
-    assert ear.frames() == [[("/source/2/xy", 3.0, 1.0)], [("/source/1/xy", 4.0, 1.0)]]
+    long_pause(bridge)
+    assert ear.frames() == [[("/source/2/xy", 3.0, 1.0), ("/source/1/xy", 4.0, 1.0)]]
+
+
+def test_a_frame_interrupted_by_the_clock_is_sent_whole(ear, opened, now):
+    bridge = opened(f"max@127.0.0.1:{ear.port}")
+    for k in range(3):
+        now[0] += 0.05
+        tick(bridge, k, ("voice", (k, 1.0, 0.0)))
+        bridge.tick()
+        tick(bridge, k, ("bass", (-k, 2.0, 0.0)))
+    assert ear.frames() == [[("/source/1/xy", k, 1.0), ("/source/2/xy", -k, 2.0)] for k in range(3)]
+
+
+def test_who_was_missing_once_is_in_the_frame_after_the_next(ear, opened, now):
+    bridge = opened(f"max@127.0.0.1:{ear.port}")
+    for k, names in enumerate((("voice",), ("voice", "bass"), ("voice", "bass"), ("voice", "bass"))):
+        now[0] += 0.05
+        tick(bridge, k, *((name, (k, 1.0, 0.0)) for name in names))
+    assert [len(frame) for frame in ear.frames()][-2:] == [2, 2]
 
 
 def test_positions_of_two_ticks_are_never_in_one_frame(ear, opened, now):
@@ -188,7 +213,7 @@ def test_near_the_centre_the_azimuth_holds_until_the_source_is_out_again(ear, op
     for k, x in enumerate((-1.0, -0.2, -0.01, 0.0, 0.01, 0.2)):
         now[0] += 1.0
         tick(bridge, k, ("voice", (x, 0.0, 0.0)))
-        bridge.tick()
+        long_pause(bridge)
     assert [frame[0][1] for frame in ear.frames()] == [90.0, 90.0, 90.0, 90.0, 90.0, -90.0]
 
 
@@ -217,7 +242,7 @@ def test_a_big_band_is_cut_into_bundles_that_fit_a_packet(ear, opened, now):
 def test_spatgris_gets_its_strict_type_tags(ear, opened, now):
     bridge = opened({"dialect": "spatgris", "port": ear.port, "bundle": False})
     tick(bridge, 0, ("voice", (5, 0, 0)))
-    bridge.tick()
+    long_pause(bridge)
     (datagram,) = ear.datagrams()
     assert b",sifffff\0" in datagram
     assert OscMessage(datagram).params == ["deg", 1, 90.0, 0.0, 1.0, 0.0, 0.0]
