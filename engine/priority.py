@@ -24,7 +24,7 @@ HOW_TO_ALLOW = {
     "dpkg-reconfigure -p high jackd2 does so), and log in again",
     "win32": "start the service Multimedia Class Scheduler",
 }
-_RESET_ON_FORK = getattr(os, "SCHED_RESET_ON_FORK", 0)  # Linux; two processes in a hurry would starve each other
+RESET_ON_FORK = getattr(os, "SCHED_RESET_ON_FORK", 0)  # Linux; two processes in a hurry would starve each other
 _LONGEST_SECONDS = 5  # of computing without any rest: nobody in a hurry needs so long
 
 
@@ -80,7 +80,7 @@ def _fifo_priority(task: int) -> int:
 def _take_fifo(priority: int) -> Callable[[], None] | None:
     before = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | _RESET_ON_FORK, os.sched_param(priority))
+        os.sched_setscheduler(0, os.SCHED_FIFO | RESET_ON_FORK, os.sched_param(priority))
     except OSError:
         return None
     return lambda: os.sched_setscheduler(0, *before)

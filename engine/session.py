@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.bridge import Bridge, SessionInfo
 from engine.commands import Command
+from engine.company import Company
 from engine.deadline import FELT_SECONDS, Deadlines
 from engine.ensemble import Guarded
 from engine.events import Event, Fault, NoteOn, Strike
@@ -73,12 +74,13 @@ class Session:
         self._relief = Relief(lanes, source.sample_rate)
         self._overload = Overload(self._relief.n_degrees)
         self._broom = Broom()
+        self._company = Company()
 
     def run(self) -> None:
         """Listen until the source ends, `stop` is called or a Quit arrives; always closes what it opened."""
         live = self.source.clock is not None
         self._calm = Calm(live, self._report)
-        with self._calm:
+        with self._calm, self._company:
             try:
                 self._open_bridges(patient=not live)
                 if live:
@@ -218,6 +220,7 @@ class Session:
             self._send(events)
             self._tell("overload", sentence)
         self._broom.turn(now)
+        self._company.look(now)
 
     def _send(self, events: list[Event]) -> None:
         for event in filter(self._relief.passes, events):
