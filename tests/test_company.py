@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_who_was_there_twice_hurries_meanwhile_and_no_longer():
         with Company() as company:
             company.look(0.0)
             assert how(task) == (os.SCHED_OTHER, 0), "it may be about to choose for itself"
-            company.look(0.5)
+            company.look(0.1)
             assert how(task) == (os.SCHED_OTHER, 0), "not so soon again"
             company.look(1.0)
             assert how(task) == LIFTED
@@ -90,7 +90,8 @@ def test_being_refused_is_no_error_and_not_tried_again(monkeypatch):
 def test_who_has_gone_in_between_is_no_reason_to_leave_the_others(monkeypatch):
     needs_priority()
     ask = os.sched_getscheduler
-    with somebody() as gone, somebody() as task:
+    with ExitStack() as stack:
+        gone, *others = (stack.enter_context(somebody()) for _ in range(9))
 
         def ask_the_living(who: int) -> int:
             if who == gone:
@@ -98,7 +99,7 @@ def test_who_has_gone_in_between_is_no_reason_to_leave_the_others(monkeypatch):
             return ask(who)
 
         monkeypatch.setattr(os, "sched_getscheduler", ask_the_living)
-        with Company() as company:
-            for seconds in range(2):
-                company.look(float(seconds))
-            assert how(task) == LIFTED
+        company = stack.enter_context(Company())
+        for seconds in range(2):
+            company.look(float(seconds))
+        assert [how(task) for task in others] == [LIFTED] * 8
