@@ -15,7 +15,7 @@ from types import TracebackType
 
 from engine.priority import BACKGROUND_PRIORITY, RESET_ON_FORK
 
-_LOOK_SECONDS = 0.25  # between two looks; a thread settles its priority within moments of its birth
+_LOOK_SECONDS = 0.05  # between two looks; a thread settles its priority within moments of its birth
 
 
 class Company:

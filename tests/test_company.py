@@ -46,7 +46,7 @@ def test_who_was_there_twice_hurries_meanwhile_and_no_longer():
         with Company() as company:
             company.look(0.0)
             assert how(task) == (os.SCHED_OTHER, 0), "it may be about to choose for itself"
-            company.look(0.1)
+            company.look(0.02)
             assert how(task) == (os.SCHED_OTHER, 0), "not so soon again"
             company.look(1.0)
             assert how(task) == LIFTED

@@ -62,6 +62,7 @@ SOURCES = {
         Source("bass_yr", ("instruments/bass_yr",), "CC0", "Electric Bass YR, FreePats"),
         Source("pop909", ("midi/pop909",), "MIT", "POP909, Music X Lab"),
         Source("giantmidi", ("midi/giantmidi",), "CC BY 4.0", "GiantMIDI-Piano, ByteDance"),
+        Source("groove", ("midi/groove",), "CC BY 4.0", "Groove MIDI Dataset, Google Magenta"),
         Source("maestro", ("maestro-v3.0.0",), "CC BY-NC-SA 4.0", "MAESTRO, Hawthorne et al., 2019", commercial=False),
         Source("maps", ("MAPS",), "CC BY-NC-SA 2.0", "MAPS, Emiya, Bertin, David, Badeau, 2010", commercial=False),
         Source("guitarset", ("GuitarSet",), "CC BY 4.0", "GuitarSet, Xi, Bittner, Pauwels, Ye, Bello, 2018"),

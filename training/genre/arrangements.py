@@ -1,4 +1,5 @@
-"""Scores made for the catalogue: bands from MMA (Musical MIDI Accompaniment) and tunes from ABC collections.
+"""Scores made for the catalogue: bands from MMA (Musical MIDI Accompaniment), with its drums or with a real drummer of
+the Groove MIDI Dataset, and tunes from ABC collections.
 
 Melodies over the bands are made up on the spot from the chord's own notes and its scale: no one's tune is used.
 """
@@ -15,8 +16,9 @@ import mido
 import numpy as np
 
 BEATS_A_BAR = 4
-LEAD_CHANNEL, STRUM_CHANNEL = 0, 1  # MMA fills channels from the top
+LEAD_CHANNEL, STRUM_CHANNEL, DRUM_CHANNEL = 0, 1, 9  # MMA fills channels from the top
 GUITAR_PROGRAM = 25  # steel strings, counted from 0
+GENERAL_MIDI = {22: 42, 26: 46, 58: 43}  # for the edges of hi-hats and the rim of a tom, which Roland's kits tell apart
 # name -> bars of chords in C; common property, every one
 PROGRESSIONS = {
     "two-five-one": "Dm7 G7 CM7 Am7 Dm7 G7 CM7 CM7 Gm7 C7 FM7 Fm7 CM7 A7 Dm7 G7",
@@ -44,7 +46,8 @@ def mma_band(recipe: str, seconds: float) -> mido.MidiFile:
     groove, progression, transpose, bpm, lead = words[0], words[1], int(words[2]), float(words[3]), int(words[4])
     chords = PROGRESSIONS[progression].split()
     n_bars = int(np.ceil(seconds * bpm / 60.0 / BEATS_A_BAR)) + 1
-    lines = [f"Tempo {bpm:g}", *([f"Use {library}"] if library else []), f"Transpose {transpose}", f"Groove {groove}"]
+    seed = zlib.crc32(recipe.encode())
+    lines = [f"RndSeed {seed}", f"Tempo {bpm:g}", *([f"Use {library}"] if library else []), f"Transpose {transpose}", f"Groove {groove}"]
     lines += [f"{bar + 1} {chords[bar % len(chords)]}" for bar in range(n_bars)]
     with tempfile.TemporaryDirectory() as scratch:
         score = Path(scratch) / "band.mma"
@@ -55,8 +58,29 @@ def mma_band(recipe: str, seconds: float) -> mido.MidiFile:
             raise ValueError(f"MMA made nothing of the groove {groove}")
         band = mido.MidiFile(midi)
     if lead >= 0:
-        rng = np.random.default_rng(zlib.crc32(recipe.encode()))
+        rng = np.random.default_rng(seed)
         band.tracks.append(_lead(chords, n_bars, transpose, lead, band.ticks_per_beat, rng))
+    return band
+
+
+def drummers_band(take: Path, recipe: str, kit: int, seconds: float) -> mido.MidiFile:
+    """`mma_band` after `recipe` less its BPM, at the tempo and with the strikes of `take`, a MIDI file of Groove, instead
+    of MMA's drums. kit: the drums' program. ValueError where the drummer stops before `seconds`, too."""
+    drummer = mido.MidiFile(take)
+    tempo, strikes = _tempo_and_notes(drummer)
+    if not strikes or mido.tick2second(strikes[-1][0], drummer.ticks_per_beat, tempo) < seconds:
+        raise ValueError(f"the drummer of {take} stops before {seconds:g} s")
+    *words, lead = recipe.split()
+    band = mma_band(" ".join((*words, f"{mido.tempo2bpm(tempo):g}", lead)), seconds)
+    band.tracks = [track for track in band.tracks if not any(_is_drum(message) for message in track)]
+    scale = band.ticks_per_beat / drummer.ticks_per_beat
+    last = mido.second2tick(seconds, drummer.ticks_per_beat, tempo)
+    events = [
+        (round(at * scale), on, GENERAL_MIDI.get(pitch, pitch), velocity)
+        for at, on, pitch, velocity in strikes
+        if at <= last
+    ]
+    band.tracks.append(_track(events, DRUM_CHANNEL, kit))
     return band
 
 
@@ -76,14 +100,7 @@ def folk_tune(abc: str, number: int, programs: tuple[int, ...], seconds: float) 
         if not midi.is_file():
             raise ValueError(f"abc2midi made nothing of tune {number}")
         tune = mido.MidiFile(midi)
-    merged = mido.merge_tracks(tune.tracks)
-    at, tempo, notes = 0, 500_000, []
-    for message in merged:
-        at += message.time
-        if message.type == "set_tempo":
-            tempo = message.tempo
-        if message.type in ("note_on", "note_off"):
-            notes.append((at, message.type == "note_on" and message.velocity > 0, message.note))
+    tempo, notes = _tempo_and_notes(tune)
     if not notes:
         raise ValueError(f"tune {number} has no notes")
     out = mido.MidiFile(ticks_per_beat=tune.ticks_per_beat)
@@ -95,7 +112,7 @@ def folk_tune(abc: str, number: int, programs: tuple[int, ...], seconds: float) 
         octave = 12 * int(voice > 0 and program in (32, 42, 46))
         events = [
             (again * whole + at, on, pitch - octave, int(rng.integers(70, 105))) for again in range(times)
-            for at, on, pitch in notes
+            for at, on, pitch, _ in notes
         ]  # fmt: skip
         out.tracks.append(_track(events, voice + 2, program))
     root = 48 + (NOTES[key[1]] + {"#": 1, "b": -1}.get(key[2], 0) if key else 0)
@@ -129,6 +146,22 @@ def _lead(
                 events.append((start + int(0.9 * length * ticks / 2), False, pitch, 0))
             step += length
     return _track(events, LEAD_CHANNEL, program)
+
+
+def _tempo_and_notes(score: mido.MidiFile) -> tuple[int, list[tuple[int, bool, int, int]]]:
+    """Microseconds a beat, the last it names, and each note's (tick, is it struck, pitch, velocity), in order."""
+    at, tempo, notes = 0, 500_000, []
+    for message in mido.merge_tracks(score.tracks):
+        at += message.time
+        if message.type == "set_tempo":
+            tempo = message.tempo
+        if message.type in ("note_on", "note_off"):
+            notes.append((at, message.type == "note_on" and message.velocity > 0, message.note, message.velocity))
+    return tempo, notes
+
+
+def _is_drum(message: mido.Message | mido.MetaMessage) -> bool:
+    return getattr(message, "channel", None) == DRUM_CHANNEL
 
 
 def _track(events: list[tuple[int, bool, int, int]], channel: int, program: int) -> mido.MidiTrack:

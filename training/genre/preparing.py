@@ -19,7 +19,7 @@ from training.genre.groups import find_leaks, group
 from training.genre.hearing import Heard, hear_all
 from training.genre.learn import Knobs
 from training.genre.shelf import Item, Shelf, spread
-from training.genre.splits import SIDES, check_apart, split
+from training.genre.splits import SIDES, check_apart, split, wished_sides
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,12 @@ def prepare(
 ) -> Prepared:
     """Hear `recordings`, find who may not be parted, split; leaks.json and split.csv are written to `out`.
 
-    ValueError where a class has too few artists, or `out` holds another split than this.
+    ValueError where a class has too few artists, where `recordings` name sides that part an artist or copies, or where
+    `out` holds another split than this.
     """
     out.mkdir(parents=True, exist_ok=True)
     window_frames = round(knobs.window_seconds * FRAME_RATE_HZ)
+    wished_sides(recordings, group(recordings, []))  # what is wrong with artists is told before hours of hearing
     every, bad = hear_all(recordings, heard_in, n_workers, log)
     kept, short = _long_enough(recordings, every, window_frames)
     recordings, heard = [recordings[i] for i in kept], [every[i] for i in kept]
@@ -71,7 +73,9 @@ def prepare(
 
     seconds = np.array([one.seconds for one in heard])
     labels = [one.label for one in recordings]
-    sides = split(labels, groups, seconds, knobs.seed, knobs.valid_share, knobs.test_share, knobs.least_artists)
+    shares = knobs.valid_share, knobs.test_share
+    wished = wished_sides(recordings, groups)
+    sides = split(labels, groups, seconds, knobs.seed, *shares, knobs.least_artists, wished)
     check_apart(sides, groups)
     _write_split(out / "split.csv", recordings, groups, sides)
     items = [

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SIDES = ("train", "valid", "test")
+from training.genre.collection import SIDES, Recording
+
 N_TRIES = 200  # shufflings, of which the most even one is taken
 
 
@@ -18,11 +19,13 @@ def split(
     valid_share: float = 0.2,
     test_share: float = 0.2,
     least_artists: int = 5,
+    wished: np.ndarray | None = None,
 ) -> np.ndarray:
     """[n] int: the side, by its place in SIDES, of each recording: its class, its group, how long it is.
 
     Shares are of a class's artists, at least one on each side; of the ways to get there, one that leaves the seconds
-    most even. ValueError where a class has fewer than `least_artists` groups.
+    most even. wished: of `wished_sides`; those stay, and the rest is dealt around them. ValueError where a class has
+    fewer than `least_artists` groups.
     """
     if least_artists < len(SIDES):
         raise ValueError(f"least_artists is {least_artists}; it must be 3 or more: one to learn, to choose, to test")
@@ -34,13 +37,32 @@ def split(
     _refuse_few(minutes, names, least_artists)
     wanted = np.array([1.0 - valid_share - test_share, valid_share, test_share])
     rng = np.random.default_rng(seed)
-    tries = [_deal(minutes, wanted, rng) for _ in range(N_TRIES)]
+    given = np.full(len(minutes), -1)
+    if wished is not None:
+        np.maximum.at(given, group_of, wished)
+    tries = [_deal(minutes, wanted, given, rng) for _ in range(N_TRIES)]
     best = min(tries, key=lambda sides: _unevenness(sides, minutes, wanted))
     if not np.isfinite(_unevenness(best, minutes, wanted)):
         raise ValueError(
-            "no split puts every class on every side: too many artists stand in several classes; see leaks.json"
+            "no split puts every class on every side: too many artists stand in several classes, see leaks.json, or "
+            "the column side leaves a class without one"
         )
     return best[group_of]
+
+
+def wished_sides(recordings: Sequence[Recording], groups: np.ndarray) -> np.ndarray:
+    """[n] int: the place in SIDES of the side each of `recordings` names, -1 for none. ValueError where those of one
+    group name two."""
+    wished = np.array([SIDES.index(one.side) if one.side else -1 for one in recordings])
+    for i in np.flatnonzero(wished >= 0):
+        others = np.flatnonzero((groups == groups[i]) & (wished >= 0) & (wished != wished[i]))
+        if len(others):
+            one, other = recordings[i], recordings[others[0]]
+            raise ValueError(
+                f"{one.key} is on the side {one.side} and {other.key} on the side {other.side}, but they are by one "
+                f"artist or hold the same sound, or others do that join them; such must stay on one side"
+            )
+    return wished
 
 
 def check_apart(sides: np.ndarray, groups: np.ndarray) -> None:
@@ -60,10 +82,10 @@ def _refuse_few(minutes: np.ndarray, names: Sequence[str], least_artists: int) -
         )
 
 
-def _deal(minutes: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Deal the groups of each class, the rarest first, to the side that lacks most of its share of artists."""
-    n_groups, n_classes = minutes.shape
-    sides = np.full(n_groups, -1)
+def _deal(minutes: np.ndarray, wanted: np.ndarray, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Deal the groups of each class, the rarest first, to the side that lacks most of its share of artists; those that
+    are `given` one (not -1) keep it."""
+    sides = given.copy()
     for label in np.argsort((minutes > 0).sum(axis=0), kind="stable"):
         members = rng.permutation(np.flatnonzero(minutes[:, label] > 0))
         quota = np.maximum(1, np.round(wanted * len(members)))

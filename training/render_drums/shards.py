@@ -21,7 +21,7 @@ from training.shards import check_same, heard, make_all, write_arrays, write_man
 
 SHARD_SECONDS = 30.0
 BACKING_INSTRUMENTS = ("guitar_black", "guitar_green", "guitar_spanish", "bass_finger", "bass_pick", "splendid")
-GROOVE = Source("groove", ("midi/groove",), "CC BY 4.0", "Groove MIDI Dataset, Google Magenta")
+GROOVE = SOURCES["groove"]
 FLUID = Source("fluid_soundfont_gm", (), "MIT", "FluidR3 GM, Frank Wen")
 SECTOID = Source("fretsonfire_songs_sectoid", (), "MIT", "Songs by Carlos Viola Iborra")
 
