@@ -19,6 +19,7 @@ BEATS_A_BAR = 4
 LEAD_CHANNEL, STRUM_CHANNEL, DRUM_CHANNEL = 0, 1, 9  # MMA fills channels from the top
 GUITAR_PROGRAM = 25  # steel strings, counted from 0
 GENERAL_MIDI = {22: 42, 26: 46, 58: 43}  # for the edges of hi-hats and the rim of a tom, which Roland's kits tell apart
+MMA_VELOCITY = 75.0  # of its drums, on average
 # name -> bars of chords in C; common property, every one
 PROGRESSIONS = {
     "two-five-one": "Dm7 G7 CM7 Am7 Dm7 G7 CM7 CM7 Gm7 C7 FM7 Fm7 CM7 A7 Dm7 G7",
@@ -47,7 +48,8 @@ def mma_band(recipe: str, seconds: float) -> mido.MidiFile:
     chords = PROGRESSIONS[progression].split()
     n_bars = int(np.ceil(seconds * bpm / 60.0 / BEATS_A_BAR)) + 1
     seed = zlib.crc32(recipe.encode())
-    lines = [f"RndSeed {seed}", f"Tempo {bpm:g}", *([f"Use {library}"] if library else []), f"Transpose {transpose}", f"Groove {groove}"]
+    lines = [f"RndSeed {seed}", f"Tempo {bpm:g}", *([f"Use {library}"] if library else [])]
+    lines += [f"Transpose {transpose}", f"Groove {groove}"]
     lines += [f"{bar + 1} {chords[bar % len(chords)]}" for bar in range(n_bars)]
     with tempfile.TemporaryDirectory() as scratch:
         score = Path(scratch) / "band.mma"
@@ -64,19 +66,21 @@ def mma_band(recipe: str, seconds: float) -> mido.MidiFile:
 
 
 def drummers_band(take: Path, recipe: str, kit: int, seconds: float) -> mido.MidiFile:
-    """`mma_band` after `recipe` less its BPM, at the tempo and with the strikes of `take`, a MIDI file of Groove, instead
-    of MMA's drums. kit: the drums' program. ValueError where the drummer stops before `seconds`, too."""
+    """`mma_band` after `recipe` less its BPM, at the tempo of `take`, a MIDI file of Groove, whose strikes replace MMA's
+    drums. kit: the drums' program. Who plays more softly than MMA does is made louder, all strikes by one factor.
+    ValueError where the drummer stops before `seconds`, too."""
     drummer = mido.MidiFile(take)
     tempo, strikes = _tempo_and_notes(drummer)
-    if not strikes or mido.tick2second(strikes[-1][0], drummer.ticks_per_beat, tempo) < seconds:
+    last = mido.second2tick(seconds, drummer.ticks_per_beat, tempo)
+    if not strikes or strikes[-1][0] < last:
         raise ValueError(f"the drummer of {take} stops before {seconds:g} s")
     *words, lead = recipe.split()
     band = mma_band(" ".join((*words, f"{mido.tempo2bpm(tempo):g}", lead)), seconds)
     band.tracks = [track for track in band.tracks if not any(_is_drum(message) for message in track)]
     scale = band.ticks_per_beat / drummer.ticks_per_beat
-    last = mido.second2tick(seconds, drummer.ticks_per_beat, tempo)
+    louder = max(1.0, MMA_VELOCITY / np.mean([velocity for _, on, _, velocity in strikes if on]))
     events = [
-        (round(at * scale), on, GENERAL_MIDI.get(pitch, pitch), velocity)
+        (round(at * scale), on, GENERAL_MIDI.get(pitch, pitch), min(127, round(louder * velocity)))
         for at, on, pitch, velocity in strikes
         if at <= last
     ]

@@ -25,7 +25,7 @@ ARTIST_TAGS = ("artist", "album_artist", "albumartist", "performer", "composer")
 
 @dataclass(frozen=True)
 class Recording:
-    """file: absolute; key: its name in the collection; artist: as written, never ""; side: "" where the split decides."""
+    """file: absolute; key: its name in the collection; artist: as written, never ""; side: "" for the split's choice."""
 
     file: Path
     key: str
@@ -39,7 +39,7 @@ class Recording:
 def read_collection(
     source: Path, classes: Mapping[str, Sequence[str]] | None = None, each_file_its_own_artist: bool = False
 ) -> list[Recording]:
-    """What lies in `source`, a folder whose sub-folders are classes or a CSV file,label,artist[,album][,licence][,side].
+    """What lies in `source`, a folder of classes or a CSV file,label,artist[,album][,licence][,side].
 
     classes: label -> names under which it may be found, where a configuration gives them; then no other is allowed.
     side: train, valid or test, where its owner wants a recording; an empty one is left to the split.
@@ -106,7 +106,8 @@ def _of_csv(path: Path, each_its_own: bool) -> list[Recording]:
         if not row["file"] or not row["label"]:
             raise ValueError(f"{path} names no {'label' if row['file'] else 'file'} in line {number}")
         if row.get("side", "") not in ("", *SIDES):
-            raise ValueError(f"{path} has the side {row['side']!r} in line {number}; it may be {', '.join(SIDES)} or empty")
+            allowed = f"{', '.join(SIDES)} or empty"
+            raise ValueError(f"{path} has the side {row['side']!r} in line {number}; it may be {allowed}")
         file = (path.parent / row["file"]).resolve()
         artist = row["file"] if each_its_own else somebody(row["artist"])
         if not artist:

@@ -177,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.genre.gather", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the excerpts; what is there is kept")
     parser.add_argument("--packages", type=Path, help="folder of the unpacked packages (default: OUT/packages)")
-    parser.add_argument("--data", type=Path, help="folder with instruments/, midi/ and rir/, for rendered pianos and drummers")
+    parser.add_argument("--data", type=Path, help="folder with instruments/, midi/ and rir/, for pianos and drummers")
     parser.add_argument("--catalogue", type=Path, default=CATALOGUE)
     chosen = parser.parse_args(arguments)
     gatherer = Gatherer(chosen.packages or chosen.out / "packages", chosen.data)

@@ -59,8 +59,8 @@ def wished_sides(recordings: Sequence[Recording], groups: np.ndarray) -> np.ndar
         if len(others):
             one, other = recordings[i], recordings[others[0]]
             raise ValueError(
-                f"{one.key} is on the side {one.side} and {other.key} on the side {other.side}, but they are by one "
-                f"artist or hold the same sound, or others do that join them; such must stay on one side"
+                f"{one.key} is given the side {one.side} and {other.key} the side {other.side}, but they are by one "
+                "artist or hold the same sound, or are joined by others that do; give all such one side"
             )
     return wished
 
