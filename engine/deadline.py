@@ -10,7 +10,7 @@ FELT_SECONDS = 0.01  # players feel no less; and a worker that is done within it
 class Deadlines:
     """A hop is late when it was dealt with more than one hop and one block after it had arrived.
 
-    `hop_frames`: in frames of the source; need not be whole. `grace_frames`: what had arrived before anybody listened is
+    `hop_frames`: in frames of the source; need not be whole. `grace_frames`: what had come before anybody listened is
     nobody's fault; until it is caught up with, that and so many frames more may be late. `n_hops`, `n_missed`: in all.
     """
 
