@@ -16,10 +16,11 @@ from training import choosing, train_notes
 from training.choosing import best_plain, choose_options, for_repeats
 from training.chunks import Shard, ShardSet, draw_batch
 from training.disguise import SILENCE, Disguise
+from training.gaps import since_last
 from training.labels import shifted_targets, targets
 from training.nets.notes import NotesNet
 from training.notes_features import NOTES_FEATURES
-from training.scoring import Heard, decode, pedal_f1, score, since_last
+from training.scoring import Heard, decode, pedal_f1, score
 from training.train_notes import Knobs, train
 
 SMALL = {"n_first": 4, "n_second": 4, "n_narrow": 3, "n_pitch": 6, "n_hidden": 8, "n_known": 5, "n_row": 4}
@@ -378,8 +379,8 @@ def test_another_tuning_moves_every_partial_by_the_same_part_of_a_band():
 
 def test_keys_struck_again_and_duplicates_are_counted_as_they_are_heard():
     notes = np.array([[0.00, 1, 60, 90], [0.10, 1, 60, 90], [0.12, 1, 64, 90], [0.20, 1, 60, 90], [0.9, 1, 60, 90]])
-    assert since_last(notes[[3, 0, 2, 1, 4]]) == pytest.approx([0.1, np.inf, np.inf, 0.1, 0.7])
-    assert len(since_last(notes[:0])) == 0
+    assert since_last(*notes[[3, 0, 2, 1, 4]][:, [0, 2]].T) == pytest.approx([0.1, np.inf, np.inf, 0.1, 0.7])
+    assert len(since_last(notes[:0, 0], notes[:0, 2])) == 0
 
 
 def repeated(again: float, echo: float, echo_frames: int = 7) -> Heard:

@@ -13,12 +13,11 @@ from engine.decode.notes import NoteDecoder, NoteDecoderOptions
 from engine.spec import FeatureSpec
 
 from .chunks import Shard
+from .gaps import DUPLICATE_SECONDS, is_again, since_last
 from .labels import Targets, frame_of
 
 ANSWERS = Targets._fields
 ONSET_TOLERANCE_SECONDS = 0.05
-DUPLICATE_SECONDS = 0.1
-AGAIN_SECONDS = (0.06, 0.25)
 _PIECE_FRAMES = 1000  # fed at once, so that a long shard needs little memory
 _REGISTERS = ((21, 36), (36, 48), (48, 60), (60, 72), (72, 109))  # [low, high) MIDI pitches
 
@@ -115,9 +114,8 @@ def score(
         matched_pitches.append(played[pairs[:, 0], 2])
         is_found, is_false = np.zeros(len(played), bool), np.ones(len(found), bool)
         is_found[pairs[:, 0]], is_false[pairs[:, 1]] = True, False
-        n_duplicates += int((is_false & (since_last(found) < DUPLICATE_SECONDS)).sum())
-        gaps = since_last(played)
-        again_found.append(is_found[(gaps >= AGAIN_SECONDS[0]) & (gaps <= AGAIN_SECONDS[1])])
+        n_duplicates += int((is_false & (since_last(found[:, 0], found[:, 2]) < DUPLICATE_SECONDS)).sum())
+        again_found.append(is_found[is_again(played[:, 0], played[:, 2])])
     precision, recall = n_matched / max(1, n_found), n_matched / max(1, n_played)
     all_late, all_played, all_matched = (np.concatenate(part) for part in (late, played_pitches, matched_pitches))
     registers = {}
@@ -130,15 +128,6 @@ def score(
     again = np.concatenate(again_found)
     struck_again = float(again.mean()) if len(again) else 1.0
     return Score(precision, recall, f1, offset_ms, registers, n_duplicates / max(1, n_found), struck_again)
-
-
-def since_last(notes: np.ndarray) -> np.ndarray:
-    """[n, 4] to seconds since the last onset of the same pitch, [n]; inf: there was none."""
-    order = np.lexsort((notes[:, 0], notes[:, 2]))
-    gaps = np.full(len(notes), np.inf)
-    is_same = np.diff(notes[order, 2]) == 0
-    gaps[order[1:][is_same]] = np.diff(notes[order, 0])[is_same]
-    return gaps
 
 
 def pedal_f1(heard: Sequence[Heard], spec: FeatureSpec, look_ahead_frames: int, threshold: float) -> float:

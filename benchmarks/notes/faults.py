@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.notes.scores import OFFSET, ONSET, PITCH, Take, right_rows
+from training.gaps import DUPLICATE_SECONDS, is_again
 
-DUPLICATE_SECONDS = 0.1
 MISTIMED_SECONDS = 0.25
 OCTAVE_LIKE = (12, 19, 24, 28, 31, 36)  # semitones between a note and its partials
-RESTRIKE_SECONDS = (0.06, 0.25)  # since the last onset of the same pitch
 CHORD_SECONDS = 0.03  # from its first onset to its last
 CHORD_NOTES = 3  # at least
 STUCK_SECONDS = 20.0  # the lowest string of a grand rings for as long
@@ -47,17 +46,8 @@ def false_kinds(take: Take) -> dict[str, int]:
 
 def restrikes(take: Take) -> tuple[int, int]:
     """(played, found): notes struck again 60 to 250 ms after the last onset of their pitch."""
-    played = take.shifted
-    is_found = _is_found(take)
-    n_played = n_found = 0
-    for pitch in np.unique(played[:, PITCH]):
-        rows = np.flatnonzero(played[:, PITCH] == pitch)
-        rows = rows[np.argsort(played[rows, ONSET], kind="stable")]
-        gaps = np.diff(played[rows, ONSET])
-        again = rows[1:][(gaps >= RESTRIKE_SECONDS[0]) & (gaps <= RESTRIKE_SECONDS[1])]
-        n_played += len(again)
-        n_found += int(is_found[again].sum())
-    return n_played, n_found
+    again = is_again(take.shifted[:, ONSET], take.shifted[:, PITCH])
+    return int(again.sum()), int((again & _is_found(take)).sum())
 
 
 def chords(take: Take) -> tuple[int, int]:
