@@ -68,11 +68,28 @@ def test_nothing_stands_there_twice(catalogue):
     assert max(Counter((one.source, one.path, one.player) for one in catalogue).values()) == 1
 
 
+def test_drummers_of_groove_are_kept_from_the_test_and_so_are_their_bands(catalogue):
+    """A band's patterns that were learnt from would be known again in the test."""
+    drummers = [one for one in catalogue if one.source == "data:groove"]
+    assert Counter((one.label, one.side) for one in drummers).keys() == {
+        (label, side) for label in ("jazz_funk", "rock_metal") for side in ("train", "valid")
+    }
+    patterns = defaultdict(set)
+    for one in catalogue:
+        if one.source in ("mma", "data:groove"):
+            patterns[one.path.split(" + ")[-1].split()[0]].add(one.side)
+    assert not [name for name, sides in patterns.items() if len(sides) > 1]
+    for one in drummers:
+        assert one.artist == f"Groove {one.path.split('/')[0]}" and one.licence == "CC-BY-4.0"
+        style = one.path.split("/")[2].split("_")[1]
+        assert repr(style.replace("-", "/", 1)) in one.evidence
+
+
 def test_the_trainer_reads_it_as_it_is(catalogue, tmp_path):
     write_catalogue(catalogue, tmp_path / "catalogue.csv")
     recordings = read_collection(tmp_path / "catalogue.csv")
-    assert {(one.key, one.label, one.artist, one.licence) for one in recordings} == {
-        (one.file, one.label, one.artist, one.licence) for one in catalogue
+    assert {(one.key, one.label, one.artist, one.licence, one.side) for one in recordings} == {
+        (one.file, one.label, one.artist, one.licence, one.side) for one in catalogue
     }
     assert read_catalogue(tmp_path / "catalogue.csv") == catalogue
 

@@ -15,8 +15,9 @@ from training.genre.duplicates import find_matches
 from training.genre.fingerprint import fingerprint
 from training.genre.groups import find_leaks, group
 from training.genre.hearing import hear_all
-from training.genre.preparing import shuffled
-from training.genre.splits import SIDES, check_apart, split
+from training.genre.learn import Knobs
+from training.genre.preparing import prepare, shuffled
+from training.genre.splits import SIDES, check_apart, split, wished_sides
 
 RNG = np.random.default_rng(5)
 BEEP = (0.1 * np.sin(np.arange(RATE // 2))).astype(np.float32)
@@ -43,8 +44,8 @@ def table(folder, *rows, header="file,label,artist,album"):
     return path
 
 
-def recording(label, artist, key=""):
-    return Recording(None, key or f"{label}/{artist}", label, artist)
+def recording(label, artist, key="", side=""):
+    return Recording(None, key or f"{label}/{artist}", label, artist, side=side)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -197,6 +198,46 @@ def test_no_group_is_parted_and_every_class_is_on_every_side(seed):
 def test_a_group_on_two_sides_is_noticed():
     with pytest.raises(ValueError, match="group 7 "):
         check_apart(np.array([0, 0, 1]), np.array([3, 7, 7]))
+
+
+def test_a_side_that_is_asked_for_is_kept_and_the_rest_is_dealt_around_it():
+    labels, groups = ["Raï"] * 10 + ["Sufi"] * 10, np.arange(20)
+    sides_asked = ["test"] * 4 + [""] * 12 + ["valid", "test", "train", ""]
+    asked = wished_sides([recording("a", str(i), side=side) for i, side in enumerate(sides_asked)], groups)
+    sides = split(labels, groups, np.ones(20), wished=asked)
+    assert [SIDES[side] for side in sides[asked >= 0]] == [side for side in sides_asked if side]
+    for label in ("Raï", "Sufi"):
+        assert {*sides[np.array(labels) == label]} == {0, 1, 2}
+    assert (sides[4:16] != 2).sum() > 8, "the class had its tests already"
+
+
+def test_all_of_a_group_goes_where_one_of_it_is_asked_to():
+    labels, groups = ["a"] * 10, np.r_[np.arange(8), 3, 3]
+    asked = wished_sides([recording("a", str(i), side="test" if i == 3 else "") for i in range(10)], groups)
+    for seed in range(10):
+        sides = split(labels, groups, np.ones(10), seed, wished=asked)
+        assert {*sides[[3, 8, 9]]} == {SIDES.index("test")}
+
+
+def test_sides_that_would_part_a_group_are_refused_by_name():
+    some = [recording("a", "x", "1.wav", "train"), recording("a", "y", "2.wav"), recording("b", "z", "3.wav", "test")]
+    assert [*wished_sides(some, np.arange(3))] == [0, -1, 2]
+    with pytest.raises(ValueError, match=r"1.wav is given the side train and 3.wav the side test, but they"):
+        wished_sides(some, np.array([4, 4, 4]))
+
+
+def test_an_artist_on_two_sides_is_refused_before_anything_is_heard(tmp_path):
+    rows = [f"a/{i}.wav,{'ab'[i % 2]},Artist {i // 4},{side}" for i, side in enumerate(["train"] * 7 + ["test"])]
+    recordings = read_collection(table(tmp_path, *rows, header="file,label,artist,side"))
+    with pytest.raises(ValueError, match="give all such one side"):
+        prepare(recordings, ("a", "b"), tmp_path / "out", tmp_path / "heard", Knobs(), log=lambda _: None)
+    assert not (tmp_path / "heard").exists()
+
+
+def test_a_side_that_there_is_not_is_refused(tmp_path):
+    path = table(tmp_path, "1.wav,a,X,train", "2.wav,b,Y,", "3.wav,b,Z,dev", header="file,label,artist,side")
+    with pytest.raises(ValueError, match="the side 'dev' in line 4; it may be train, valid, test or empty"):
+        read_collection(path)
 
 
 def test_a_class_of_too_few_artists_is_refused_with_how_many_it_takes():

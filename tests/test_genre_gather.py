@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 import soundfile
 
-from training.genre.arrangements import PROGRESSIONS, mma_band
+from training.genre.arrangements import PROGRESSIONS, drummers_band, mma_band
 from training.genre.catalogue import Excerpt, read_catalogue
-from training.genre.gather import Gatherer, gather
+from training.genre.gather import SOUNDFONTS, Gatherer, gather
 from training.genre.hearing import SAMPLE_RATE
 from training.genre.packages import WAD_ENTRY, fetch, member
 
 SECONDS = 30.0
+BAND = "Strut vamp 2 65"
+FLUID = Path("/") / SOUNDFONTS["fluid"][1]
 
 
 def one(path: str, **changed) -> Excerpt:
@@ -97,6 +102,7 @@ def test_a_package_that_is_unpacked_is_not_fetched_again(packages):
 
 def test_every_band_of_the_catalogue_plays_chords_that_there_are():
     recipes = [one.path.split() for one in read_catalogue() if one.source == "mma"]
+    recipes += [[*one.path.split()[:-1], "BPM", "LEAD"] for one in read_catalogue() if one.source == "data:groove"]
     assert recipes and all(recipe[-4] in PROGRESSIONS for recipe in recipes)
 
 
@@ -104,3 +110,98 @@ def test_without_mma_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ValueError, match="apt install mma"):
         mma_band("Swing vamp 0 120 -1", 10.0)
+
+
+# --- drummers --------------------------------------------------------------------------------------------------------
+
+
+def needs(*programs: str) -> None:
+    if missing := [one for one in programs if not shutil.which(one)] + [FLUID.name] * (not FLUID.is_file()):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {', '.join(missing)}")
+
+
+def take(data: Path, name: str = "1_funk_90_beat_4-4.mid", bpm: float = 90.0, extra: tuple[int, int] = ()) -> Path:
+    """Twelve seconds of uneven strikes as Groove has them: a hat's edge, snares, kicks; `extra` (tick, key) beside."""
+    rng = np.random.default_rng(3)
+    struck = sorted(
+        [(int(at), int(rng.choice([22, 36, 38]))) for at in np.arange(0, 9000, 313)] + [extra] * bool(extra)
+    )
+    track, before = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))]), 0
+    for at, key in struck:
+        track.append(mido.Message("note_on", channel=9, note=key, velocity=100, time=at - before))
+        track.append(mido.Message("note_off", channel=9, note=key, time=20))
+        before = at + 20
+    path = data / "midi/groove/drummer1/session1" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(path)
+    return path
+
+
+def strikes(score: mido.MidiFile, is_drums: bool) -> list[tuple[float, int, int]]:
+    now, found = 0.0, []
+    for message in score:
+        now += message.time
+        if message.type == "note_on" and message.velocity and (message.channel == 9) == is_drums:
+            found.append((now, message.note, message.velocity))
+    return found
+
+
+def test_a_drummers_band_has_his_strikes_at_his_tempo_and_no_others(tmp_path):
+    needs("mma")
+    path = take(tmp_path)
+    theirs, own = strikes(drummers_band(path, BAND, 0, 10.0), True), strikes(mido.MidiFile(path), True)
+    own = [strike for strike in own if strike[0] <= 10.0]
+    assert len(theirs) == len(own)
+    assert np.abs([a[0] - b[0] for a, b in zip(theirs, own, strict=True)]).max() < 0.005
+    assert [a[1:] for a in theirs] == [({22: 42}.get(b[1], b[1]), b[2]) for b in own]
+
+
+def test_a_drummers_band_follows_his_tempo(tmp_path):
+    needs("mma")
+    slow, fast = (drummers_band(take(tmp_path, f"{bpm}.mid", bpm), BAND, 0, 5.0) for bpm in (77.0, 131.0))
+    for band, beat in ((slow, 60 / 77), (fast, 60 / 131)):
+        struck = {at for at, _, _ in strikes(band, False)}
+        assert max(struck) > 4.0 and all(min(abs(at - 4 * bar * beat) for at in struck) < 0.03 for bar in range(2))
+
+
+def test_a_drummer_who_plays_softly_is_made_louder_evenly(tmp_path):
+    needs("mma")
+    soft = mido.MidiFile(take(tmp_path))
+    for message in soft.tracks[0]:
+        if message.type == "note_on":
+            message.velocity = 20 if message.note == 22 else 40
+    soft.save(tmp_path / "soft.mid")
+    velocities = {key: v for _, key, v in strikes(drummers_band(tmp_path / "soft.mid", BAND, 0, 10.0), True)}
+    assert velocities[38] == velocities[36] > 70 and velocities[42] == pytest.approx(velocities[38] / 2, abs=1)
+
+
+def test_a_take_that_is_too_short_is_refused(tmp_path):
+    needs("mma")
+    with pytest.raises(ValueError, match="stops before 15 s"):
+        drummers_band(take(tmp_path), BAND, 0, 15.0)
+
+
+def test_a_drummers_row_sounds_the_same_everywhere_and_his_strikes_are_in_it(tmp_path):
+    needs("mma", "fluidsynth")
+    package = tmp_path / "packages" / SOUNDFONTS["fluid"][0]
+    (package / FLUID.relative_to("/")).parent.mkdir(parents=True)
+    (package / FLUID.relative_to("/")).symlink_to(FLUID)
+    gatherer = Gatherer(tmp_path / "packages", tmp_path)
+    row = one(
+        f"drummer1/session1/NAME + {BAND}", source="data:groove", player="fluid 0", start_seconds=2.0, seconds=6.0
+    )
+    take(tmp_path, "a.mid")
+    take(tmp_path, "b.mid", extra=(round(5.0 * 480 * 90 / 60), 49))  # a crash after 5 s, 3 s into the excerpt
+    first, again, crash = (gatherer.sound(replace(row, path=row.path.replace("NAME", name)))
+                           for name in ("a.mid", "a.mid", "b.mid"))  # fmt: skip
+    assert np.array_equal(first, again) and np.abs(first).max() > 0.02
+    before, after = slice(int(2.95 * SAMPLE_RATE)), slice(int(3.0 * SAMPLE_RATE), int(3.5 * SAMPLE_RATE))
+    assert np.abs(crash - first)[before].max() < 1e-3 < 0.02 < np.abs(crash - first)[after].max()
+
+
+def test_where_there_are_no_drummers_it_is_told(tmp_path):
+    row = one(f"a.mid + {BAND}", source="data:groove", player="fluid 0")
+    with pytest.raises(ValueError, match="say where it lies with --data"):
+        Gatherer(tmp_path, None).sound(row)
+    with pytest.raises(ValueError, match="has not data:groove"):
+        Gatherer(tmp_path, tmp_path).sound(row)

@@ -66,8 +66,8 @@ def mma_band(recipe: str, seconds: float) -> mido.MidiFile:
 
 
 def drummers_band(take: Path, recipe: str, kit: int, seconds: float) -> mido.MidiFile:
-    """`mma_band` after `recipe` less its BPM, at the tempo of `take`, a MIDI file of Groove, whose strikes replace MMA's
-    drums. kit: the drums' program. Who plays more softly than MMA does is made louder, all strikes by one factor.
+    """`mma_band` after `recipe` less its BPM, at the tempo of `take`, a MIDI file of Groove, with its strikes instead
+    of MMA's. kit: the drums' program. Who plays more softly than MMA does is made louder, all strikes by one factor.
     ValueError where the drummer stops before `seconds`, too."""
     drummer = mido.MidiFile(take)
     tempo, strikes = _tempo_and_notes(drummer)

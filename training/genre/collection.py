@@ -25,7 +25,7 @@ ARTIST_TAGS = ("artist", "album_artist", "albumartist", "performer", "composer")
 
 @dataclass(frozen=True)
 class Recording:
-    """file: absolute; key: its name in the collection; artist: as written, never ""; side: "" for the split's choice."""
+    """file: absolute; key: its name in the collection; artist: as written, never ""; side: "" if it is open."""
 
     file: Path
     key: str

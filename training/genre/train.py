@@ -203,10 +203,11 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ictus train genre",
         description="Learn genres from recordings: sound files in, a model and its honest scores out. Artists never "
-        "stand on both sides of the split, nor copies. A run that was stopped goes on when it is started again.",
+        "stand on both sides of the split, nor copies; a column `side` of the CSV (train, valid, test) is kept. A "
+        "run that was stopped goes on when it is started again.",
     )
     add = parser.add_argument
-    add("source", type=Path, metavar="FOLDER", help="its sub-folders are classes; or a CSV file,label,artist[,album][,side]")
+    add("source", type=Path, metavar="FOLDER", help="its sub-folders are classes; or a CSV file,label,artist[,album]")
     add("--out", type=Path, default=Path("runs/genre"), help="model, scores, pictures, checkpoints (%(default)s)")
     add("--minutes", type=float, help=f"of learning ({Knobs.minutes:g})")
     add("--config", default="", help="a class list that is ready: moroccan, or a .toml file")
