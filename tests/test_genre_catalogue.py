@@ -8,6 +8,7 @@ import pytest
 
 from training.genre.catalogue import LICENCES, SIDES, SOURCES, Excerpt, read_catalogue, write_catalogue
 from training.genre.collection import folded, read_collection, somebody
+from training.genre.ship import credits
 
 FORBIDDEN = ("nc", "nd", "sampling")  # parts of the names of licences that forbid commerce or works made from it
 LEAST_ARTISTS = 6  # of a class
@@ -99,3 +100,9 @@ def test_a_catalogue_with_other_columns_is_refused(tmp_path):
     path.write_text("file,label\na.flac,folk\n")
     with pytest.raises(ValueError, match="must be file,label,artist"):
         read_catalogue(path)
+
+
+def test_everyone_who_is_learnt_from_is_credited_the_drummers_too(catalogue):
+    credited = credits(catalogue)
+    assert {one.artist for one in catalogue if one.side} <= {entry["name"] for entry in credited}
+    assert {"name": "Groove MIDI Dataset, Google Magenta", "licence": "CC BY 4.0", "source": "groove"} in credited
