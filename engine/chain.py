@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from enum import Enum, auto
 
 import numpy as np
 
@@ -17,6 +18,13 @@ from engine.stage import Frame, Stage
 
 _NEVER = 1 << 62  # stream samples
 PROMPT_EVENTS = (Strike, NoteOn, NoteOff, Pedal)  # what is played upon: nothing slow may say it
+
+
+class Pause(Enum):
+    """Why a chain that hears stops for a moment: so that whoever goes through it can do what is more urgent."""
+
+    NEWS = auto()  # there is something to tell that need not wait for what is still to be computed
+    WORK = auto()  # what comes next takes a while
 
 
 class ChainError(IctusError, ValueError):
@@ -77,10 +85,10 @@ class Chain:
             pass
         return self.events
 
-    def hearing(self, samples: np.ndarray) -> Iterator[SharedRunner | None]:
+    def hearing(self, samples: np.ndarray) -> Iterator[SharedRunner | Pause]:
         """`process` with pauses. Before each stage that has asked a model which other chains share: whoever goes
         through all of them together lets the model step in between, once for all; if nobody does, the stage will. And
-        (None) after each stage that told a strike: it need not wait for those that compute longer, and none changes it.
+        NEWS after each stage that told a strike, which no later stage changes; WORK before each front-end.
         """
         frame = self._frame
         start = frame.end_sample
@@ -89,20 +97,24 @@ class Chain:
         for length, hop in self._hops.items():
             at = start % length
             hop[at : at + self.hop_samples] = samples
-        for spec, front_end in self._front_ends.items():
-            if frame.end_sample % spec.hop_samples == 0:
-                front_end.process(self._hops[spec.hop_samples])
+        due = {spec for spec in self._front_ends if frame.end_sample % spec.hop_samples == 0}
         if len(self._live) < len(self._all):
             self._call_back()
         for place in tuple(self._live):
             if frame.end_sample % place.hop_samples == 0 and place in self._live:
+                if (spec := place.stage.features) in due:
+                    yield Pause.WORK
+                    due.remove(spec)
+                    self._front_ends[spec].process(self._hops[spec.hop_samples])
                 frame.samples, frame.features = place.samples, place.features
                 if place.ask is not None and (asked := self._ask(place)) is not None:
                     yield asked
                 n_before = len(frame.events)
                 self._call(place)
                 if any(isinstance(event, Strike) for event in frame.events[n_before:]):
-                    yield None
+                    yield Pause.NEWS
+        for spec in due:  # whose stages rest: they will want to know what was before
+            self._front_ends[spec].process(self._hops[spec.hop_samples])
 
     def skip_to(self, end_sample: int) -> None:
         """What comes next ends one hop after `end_sample`, a whole number of hops; if that leaves out some, all begin

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 
-from engine.chain import Chain
+from engine.chain import Chain, Pause
 from engine.events import PERIODIC, Event, Fault, NoteOff, NoteOn, Strike
 from engine.features.resample import Resampler
 from engine.models.shared import SharedRunner
@@ -51,13 +51,13 @@ class Lane:
         """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
         events: list[Event] = []
         for asked in self.hearing(block):
-            if asked is None:
+            if asked is Pause.NEWS:
                 events += self.events
         return events + self.events
 
-    def hearing(self, block: np.ndarray) -> Iterator[SharedRunner | None]:
-        """`push` with pauses, as Chain.hearing makes them, and (None) after each hop with news: what is known already
-        need not wait for what is still to be computed. At None, and at the end, `events` are what is new since None.
+    def hearing(self, block: np.ndarray) -> Iterator[SharedRunner | Pause]:
+        """`push` with pauses, as Chain.hearing makes them, and NEWS after each hop that has any. At NEWS, and at the
+        end, `events` are what is new since the last.
         """
         mono = self._mono[: len(block)]
         self.stats.bad_samples += _mix(block, self._channels, mono, _LOUDEST)
@@ -71,12 +71,12 @@ class Lane:
             hop = self._stream[at : at + hop_samples]
             told: list[Event] = []
             for asked in self.chain.hearing(hop):
-                if asked is None:
+                if asked is Pause.NEWS:
                     strikes = [event for event in self.chain.events if isinstance(event, Strike) and event not in told]
                     told += strikes
                     self.events += self._passed(self._in_source_frames(strikes, self.chain.end_sample))
                 yield asked
-                if asked is None:
+                if asked is Pause.NEWS:
                     self.events = []
             at += hop_samples
             if self.slow is not None:
@@ -86,7 +86,7 @@ class Lane:
                 heard = [event for event in self.chain.events if event not in told]
                 self.events += self._passed(self._in_source_frames(heard, self.chain.end_sample))
             if self.events:
-                yield None
+                yield Pause.NEWS
                 self.events = []
         if at:
             self._stream[: self._n_waiting - at] = self._stream[at : self._n_waiting].copy()
@@ -192,16 +192,19 @@ class Lane:
 
 
 def push_together(lanes: Sequence[Lane], block: np.ndarray) -> Iterator[list[Event]]:
-    """What `push` of each lane says of `block`, in no certain order; a model that lanes share is run once for all."""
+    """What `push` of each lane says of `block`, in no certain order: what all of them can tell at once before what any
+    has to compute for long. A model that lanes share is run once for all."""
     waiting = {lane: lane.hearing(block) for lane in lanes}
     while waiting:
         asked: dict[SharedRunner, None] = {}
         for lane, hearing in tuple(waiting.items()):
-            for shared in hearing:
-                if shared is not None:
-                    asked[shared] = None
-                    break
-                yield lane.events
+            for pause in hearing:
+                if pause is Pause.NEWS:
+                    yield lane.events
+                    continue
+                if pause is not Pause.WORK:
+                    asked[pause] = None
+                break
             else:
                 del waiting[lane]
                 yield lane.events

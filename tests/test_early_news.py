@@ -6,8 +6,10 @@ import numpy as np
 
 from engine.chain import Chain
 from engine.events import Event, NoteOff, NoteOn, Strike
+from engine.features.frontend import FrontEnd
 from engine.lane import Lane, push_together
 from engine.spec import StreamSpec
+from tests.support.toy_model import SPEC
 from tests.support.toy_stages import ClickStage, GateStage
 
 RATE, HOP, BLOCK = 16_000, 160, 1024
@@ -19,6 +21,10 @@ class CountingGate(GateStage):
     def process(self, frame):
         self.n_heard += 1
         super().process(frame)
+
+
+class ListeningGate(CountingGate):
+    features = SPEC
 
 
 def lane_of(gate: CountingGate, name: str = "x") -> Lane:
@@ -40,6 +46,32 @@ def test_a_strike_is_told_before_the_stages_behind_it_compute():
     assert isinstance(strike, Strike) and gate.n_heard == 0
     (note,) = next(said)
     assert isinstance(note, NoteOn) and gate.n_heard == 1
+
+
+def test_strikes_of_all_lanes_are_told_before_any_front_end_computes(monkeypatch):
+    n_computed, compute = [0], FrontEnd.process
+
+    def counted(self, hop):
+        n_computed[0] += 1
+        return compute(self, hop)
+
+    monkeypatch.setattr(FrontEnd, "process", counted)
+    lanes = [lane_of(ListeningGate(SPEC.hop_samples), name) for name in ("a", "b")]
+    n_computed[0] = 0
+    said = push_together(lanes, clicks(20)[:HOP])
+    assert [event.source for _ in lanes for event in next(said)] == ["a", "b"] and n_computed[0] == 0
+    assert {type(event) for events in said for event in events} == {NoteOn} and n_computed[0] == 2
+
+
+def test_a_front_end_hears_on_while_all_who_listen_to_it_rest(monkeypatch):
+    gate = ListeningGate(SPEC.hop_samples)
+    chain = Chain([("gate", gate)], StreamSpec("x", RATE))
+    heard, compute = [], FrontEnd.process
+    monkeypatch.setattr(FrontEnd, "process", lambda self, hop: heard.append(hop.copy()) or compute(self, hop))
+    chain.rest("gate", True)
+    for k in range(3):
+        chain.process(np.full(chain.hop_samples, k / 10, np.float32))
+    assert [float(hop[0]) for hop in heard] == [0.0, np.float32(0.1), np.float32(0.2)]
 
 
 def test_the_news_of_a_hop_are_told_before_the_next_is_heard():
