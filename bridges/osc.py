@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import zip_longest
 from string import Formatter
 from typing import Any
@@ -203,6 +204,7 @@ def _feature(address: str, event: Feature) -> bytes:
     return encode(_filled(address, ROUTES_OF[Feature][0].place(event), source_name(event)), strings, event.values)
 
 
+@lru_cache(maxsize=4096)
 def _filled(address: str, place: str, source: str) -> str:
     return address.format(event=place, source=source.translate(_NOT_IN_ADDRESSES))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_PACKET_BYTES = 4096  # ours are below 800
@@ -29,8 +30,7 @@ class Message(NamedTuple):
 
 def encode(address: str, strings: Sequence[str], numbers: Sequence[float]) -> bytes:
     """A message with `strings` first and then `numbers` as floats."""
-    tags = "," + "s" * len(strings) + "f" * len(numbers)
-    return b"".join(map(_padded, (address, tags, *strings))) + struct.pack(f">{len(numbers)}f", *numbers)
+    return _head(address, tuple(strings), len(numbers)) + struct.pack(f">{len(numbers)}f", *numbers)
 
 
 def encode_any(address: str, arguments: Sequence[str | int | float]) -> bytes:
@@ -62,6 +62,12 @@ def decode(packet: bytes) -> list[Message]:
         if len(messages) > MAX_MESSAGES:
             raise PacketError(f"more than {MAX_MESSAGES} messages")
     return messages
+
+
+@lru_cache(maxsize=4096)  # who sends thousands of messages a second has only so many beginnings of them
+def _head(address: str, strings: tuple[str, ...], n_numbers: int) -> bytes:
+    tags = "," + "s" * len(strings) + "f" * n_numbers
+    return b"".join(map(_padded, (address, tags, *strings)))
 
 
 def _padded(text: str) -> bytes:
