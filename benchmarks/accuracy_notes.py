@@ -51,7 +51,8 @@ Part = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
-        line = " · ".join(circumstances(command_of(sys.argv[1:] if arguments is None else arguments)).values())
+        typed = ["python -m benchmarks.accuracy_notes", *(sys.argv[1:] if arguments is None else arguments)]
+        line = " · ".join(circumstances(" ".join(typed)).values())
         page = results.page(chosen.out)
         kept = results.load(chosen.out / KEPT)
         for name, measure in measures_of(chosen).items():
@@ -137,12 +138,6 @@ def publish(kept: dict[str, Part], page: Path) -> None:
 def keep_in_card(model: Path, part: Part) -> None:
     card = read_card(model)
     write_card(replace(card, scores={**card.scores, "real_piano": part}), model)
-
-
-def command_of(arguments: Sequence[str]) -> str:
-    """As it was typed, folders by their last name alone."""
-    short = [Path(argument).name if "/" in argument else argument for argument in arguments]
-    return f"python -m benchmarks.accuracy_notes {' '.join(short)}"
 
 
 if __name__ == "__main__":

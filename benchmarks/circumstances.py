@@ -10,7 +10,8 @@ from pathlib import Path
 
 
 def circumstances(command: str) -> dict[str, str]:
-    """Machine, commit, date and command."""
+    """Machine, commit, date and command; of folders and files the command names only the last part."""
+    command = " ".join(Path(word).name if "/" in word else word for word in command.split())
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     return {"machine": machine(), "commit": commit or "unknown", "date": date.today().isoformat(), "command": command}

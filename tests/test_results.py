@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import results
+from benchmarks.circumstances import circumstances
 
 
 def test_what_stands_outside_the_markers_stays(tmp_path):
@@ -45,3 +46,8 @@ def test_a_list_of_numbers_takes_one_line_and_words_in_brackets_stay(tmp_path):
 
 def test_a_table_has_a_line_a_row():
     assert results.markdown(["", "a"], [["x", "1"]]) == "|  | a |\n| --- | --- |\n| x | 1 |"
+
+
+def test_no_table_tells_where_on_somebodys_disk_things_lie():
+    found = circumstances("ictus bench notes --data /home/ada/eval_real --peers ../envs --rate 48000")
+    assert found["command"] == "ictus bench notes --data eval_real --peers envs --rate 48000"
