@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.stats import theilslopes
 
 WARM_UP_SHARE, WARM_UP_SECONDS = 0.2, 300.0  # before growth counts: the lesser of the two
 BLOCK_SECONDS = 5.0  # what is averaged before a slope is fitted: neighbours in time are no independent witnesses
 FLAT_BYTES_PER_MINUTE = 16 << 10  # a megabyte an hour; in less than WHOLE_SECONDS so little cannot be seen, and
 WHOLE_SECONDS = 600.0  # the bound is as much wider
 FLAT_PPM = 1.0  # of the engine's count of frames against the device's
-STEP_SECONDS = 0.004  # from one second to the next: no drift, but sound that the server did not hand over
+N_WINDOWS = 60  # of which the median is taken: on a busy machine one in twenty samples is told tens of ms late
+STEP_SECONDS = 0.002  # from one window to the next, and lasting: no drift, but sound that the server did not hand over
 MOST_STEP_SAMPLES = 1024  # in all: what cannot be told from a status that was told a moment later
 RATE = 48_000
 SURE = 1.96  # standard errors, 95 %
@@ -73,25 +75,34 @@ class Figures:
         return Slope(60 * slope.value, 60 * slope.error)
 
     def apart_seconds(self) -> np.ndarray:
-        """How far the engine's count is ahead of the device's, sample by sample; the median of five, against a status
-        that was told late."""
-        apart = self.column("engine_seconds") - self.column("device_seconds")
-        padded = np.pad(apart, 2, mode="edge")
-        return np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+        """How far the engine's count is ahead of the device's, sample by sample. Either is told late at times."""
+        return self.column("engine_seconds") - self.column("device_seconds")
+
+    def windows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """[n] each, of windows as long as each other: seconds, the median of `apart_seconds`, and the sum of the steps
+        until then: changes that outlast two windows."""
+        seconds, apart = self.column("seconds"), self.apart_seconds()
+        window = (seconds / max(BLOCK_SECONDS, self.seconds / N_WINDOWS)).astype(int)
+        whole = [window == k for k in np.unique(window)]
+        at, median = (np.array([np.median(values[one]) for one in whole]) for values in (seconds, apart))
+        lasting = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(median, 2, mode="edge"), 5), axis=1)
+        change = np.diff(lasting, prepend=lasting[:1])
+        is_step = np.abs(change) > STEP_SECONDS
+        is_step |= np.convolve(is_step, np.ones(3), "same") > 0  # a step amid a window is in its neighbour as well
+        return at, median, np.cumsum(np.where(is_step, change, 0.0))
 
     def skipped_samples(self) -> int:
         """Given by the device, and never handed to the engine by the server, which was late itself."""
-        steps = np.diff(self.apart_seconds())
-        return round(-RATE * float(steps[np.abs(steps) > STEP_SECONDS].sum()))
+        return round(-RATE * float(self.windows()[2][-1]))
 
     def drift_ppm(self) -> Slope:
-        """Of the sound that the engine has counted against that which the device has given, without the steps."""
-        apart = self.apart_seconds()
-        steps = np.diff(apart)
-        smooth = apart[0] + np.concatenate([[0.0], np.cumsum(np.where(np.abs(steps) > STEP_SECONDS, 0.0, steps))])
-        n = len(self.settled())
-        slope = fitted(list(self.column("seconds")[-n:]), list(smooth[-n:]))
-        return Slope(1e6 * slope.value, 1e6 * slope.error)
+        """Of the sound that the engine has counted against that which the device has given, without the steps: the
+        median of all slopes between two windows (Sen, Journal of the American Statistical Association 63, 1968)."""
+        at, median, steps = self.windows()
+        if len(at) < 4:
+            return Slope(0.0, float("inf"))
+        slope, _, low, high = theilslopes(median - steps, at)
+        return Slope(1e6 * slope, 1e6 * (high - low) / (2 * SURE))
 
     def device_ppm(self) -> Slope:
         """Of the device's own clock against the wall clock."""

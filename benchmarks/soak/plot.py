@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.soak.figures import Figures
 
 COLOUR = "#1f4e79"
@@ -18,11 +20,11 @@ def draw(figures: Figures, path: Path) -> None:
     minutes = figures.column("seconds") / 60
     apart = 1000 * figures.apart_seconds()
     rows = (
-        ("memory (MiB)", figures.column("resident_bytes") / 2**20),
-        ("load (% of a core)", 100 * figures.column("load")),
-        ("p99 of sound to message (ms)", figures.column("late_p99_ms")),
-        ("engine - device (ms)", apart - apart[:1]),
-        ("late hops, in all", figures.column("deadline_misses")),
+        ("memory\n(MiB)", figures.column("resident_bytes") / 2**20),
+        ("load\n(% of a core)", 100 * figures.column("load")),
+        ("sound to message,\np99 (ms)", figures.column("late_p99_ms")),
+        ("engine - device\n(ms)", apart - np.median(apart)),
+        ("late hops,\nin all", figures.column("deadline_misses")),
     )
     for panel, (title, values) in zip(figure.subplots(len(rows), 1, sharex=True), rows, strict=True):
         panel.plot(minutes, values, color=COLOUR, linewidth=1)
