@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,18 +17,24 @@ from training.drums_features import DRUMS_FEATURES
 from training.render.room import EQ_HZ, filtered, noise, rms
 
 KIND_SHARES = {"drums": 0.47, "mix": 0.32, "backing": 0.16, "noise": 0.05}  # of the chunks
-UNDER_MUSIC = 0.65  # of the chunks of drums alone: some backing is added
+# where there is any "recorded" or "voice"
+RECORDED_SHARES = {"drums": 0.5, "mix": 0.18, "backing": 0.09, "recorded": 0.12, "voice": 0.06, "noise": 0.05}
+UNDER_MUSIC = 0.65  # of the chunks of drums alone: music, or a voice, is added
+MUSIC_SHARES = {"backing": 0.4, "recorded": 0.4, "voice": 0.2}  # of which
 MUSIC_DB = (-18.0, 10.0)  # by so much that backing is turned up
+BESIDE_DB = (-14.0, 4.0)  # next to the drums: recorded music, or a voice
 MOST_SHIFT_BANDS = 3  # backing is moved up or down by so many: other keys, other instruments
 NOISY = 0.25  # of all chunks: hiss, wind or hum is added
 NOISE_DB = (-50.0, -5.0)  # by so much that it is turned up
+POWER_PER_UNIT = DB_PER_UNIT / 10.0 * np.log(10.0)  # of a power's logarithm
 NOISE_SECONDS, N_NOISES, LOUDEST_NOISE_RMS = 4.0, 60, 0.1
 
 
-class DrumShard(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class DrumShard:
     """One recording: features float16 [n_frames, 2, 46], labels float32 [n, 4], samples int16 (empty in train)."""
 
-    kind: str  # "drums", "mix" or "backing"
+    kind: str  # "drums", "mix", "backing", "recorded" (music without drums) or "voice"
     kit: str
     features: np.ndarray
     labels: np.ndarray
@@ -40,6 +46,12 @@ class DrumShard(NamedTuple):
             origin = json.loads(str(arrays["origin"]))
             samples = arrays["samples"] if "samples" in arrays else np.zeros(0, np.int16)
             return cls(origin["kind"], origin["kit"], mapped(path, "features"), arrays["labels"], samples)
+
+    @cached_property
+    def level_db(self) -> float:
+        """The mean power of the whole recording, all bands together."""
+        power = np.exp(POWER_PER_UNIT * np.asarray(self.features[:, 0], np.float32))
+        return 10.0 * float(np.log10(power.sum(axis=1).mean() + 1e-12))
 
 
 class DrumShards:
@@ -70,22 +82,25 @@ def draw_batch(
     """Random chunks: features float32 [batch, n_frames, 2, 46] and targets [batch, n_frames, 6]."""
     spec = DRUMS_FEATURES
     of_kind = {**shards.of_kind, "noise": made_up_noises()}
-    kinds = [kind for kind in KIND_SHARES if kind in of_kind]
-    shares = np.array([KIND_SHARES[kind] for kind in kinds])
+    shares = RECORDED_SHARES if {"recorded", "voice"} & of_kind.keys() else KIND_SHARES
     features = np.full((batch, n_frames, spec.n_channels, spec.n_bands), SILENCE, np.float32)
     answers = DrumTargets(*(np.zeros((batch, n_frames, N_ANSWERS), np.float32) for _ in DrumTargets._fields))
     for row in range(batch):
-        kind = str(rng.choice(kinds, p=shares / shares.sum()))
+        kind = _one_of(shares, of_kind, rng)
         shard, first = _anywhere(of_kind[kind], n_frames, rng)
         heard = shard.features[first : first + n_frames]
         features[row, : len(heard)] = heard
-        if kind == "drums" and "backing" in of_kind and rng.random() < UNDER_MUSIC:
-            music, start = _anywhere(of_kind["backing"], n_frames, rng)
+        if kind == "drums" and MUSIC_SHARES.keys() & of_kind.keys() and rng.random() < UNDER_MUSIC:
+            beside = _one_of(MUSIC_SHARES, of_kind, rng)
+            other, start = _anywhere(of_kind[beside], n_frames, rng)
             music = moved(
-                music.features[start : start + n_frames], int(rng.integers(-MOST_SHIFT_BANDS, MOST_SHIFT_BANDS + 1))
+                other.features[start : start + n_frames], int(rng.integers(-MOST_SHIFT_BANDS, MOST_SHIFT_BANDS + 1))
             )
             disguise.apply(music, rng)
-            add(features[row], music, rng.uniform(*MUSIC_DB))
+            if beside == "backing":
+                add(features[row], music, rng.uniform(*MUSIC_DB))
+            else:
+                add(features[row], music, shard.level_db - other.level_db + rng.uniform(*BESIDE_DB))
         if rng.random() < NOISY:
             hiss, start = _anywhere(of_kind["noise"], n_frames, rng)
             add(features[row], hiss.features[start : start + n_frames], rng.uniform(*NOISE_DB))
@@ -93,6 +108,15 @@ def draw_batch(
         for answer, target in zip(answers, drum_targets(shard.labels, first, n_frames), strict=True):
             answer[row] = target
     return features, answers
+
+
+def _one_of(shares: dict[str, float], of_kind: dict[str, list[DrumShard]], rng: np.random.Generator) -> str:
+    """A kind that is there, as likely as its share. Nothing is drawn where there is but one."""
+    kinds = [kind for kind in shares if kind in of_kind]
+    if len(kinds) == 1:
+        return kinds[0]
+    weights = np.array([shares[kind] for kind in kinds])
+    return str(rng.choice(kinds, p=weights / weights.sum()))
 
 
 def _anywhere(shards: list[DrumShard], n_frames: int, rng: np.random.Generator) -> tuple[DrumShard, int]:
@@ -126,7 +150,7 @@ def moved(features: np.ndarray, n_bands: int) -> np.ndarray:
 
 def add(features: np.ndarray, other: np.ndarray, gain_db: float) -> None:
     """Let `other`, turned up by `gain_db`, sound with `features`, in place: powers add up, whatever the phases."""
-    per_unit = np.float32(DB_PER_UNIT / 10.0 * np.log(10.0))  # of a power's logarithm
+    per_unit = np.float32(POWER_PER_UNIT)
     louder = other.astype(np.float32) + np.float32(gain_db / DB_PER_UNIT)
     n_frames = min(len(features), len(louder))
     features[:n_frames] = np.logaddexp(per_unit * features[:n_frames], per_unit * louder[:n_frames]) / per_unit

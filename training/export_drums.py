@@ -157,7 +157,7 @@ def scores(heard: Sequence[DrumsHeard], options: DrumDecoderOptions) -> dict[str
     unseen = {kit.name for kit in KITS if kit.held_out}
     groups: dict[str, list[DrumsHeard]] = {}
     for one in heard:
-        if one.shard.kind != "backing":
+        if one.shard.kind in ("drums", "mix"):
             kit = "kits never heard" if one.shard.kit in unseen else "kits of the training set"
             groups.setdefault(f"{one.shard.kind}, {kit}", []).append(one)
     named = {name: score(some, options) for name, some in sorted(groups.items())}

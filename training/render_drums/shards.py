@@ -145,15 +145,31 @@ def describe(data: Path, out: Path, spec: SetSpec, names: list[str]) -> dict:
         "sources": [
             *({"name": one.name, "licence": one.licence, "credit": one.credit} for one in there),
             *({"name": kit.name, "licence": kit.licence, "credit": kit.credit} for kit in kits if not kit.held_out),
+            *credits_of(out / "train"),
         ],
         "held_out": {
             "kits": [{"name": kit.name, "licence": kit.licence, "credit": kit.credit} for kit in kits if kit.held_out],
             "takes": "the validation split of Groove; its test split is used nowhere",
+            "music": credits_of(out / "valid"),
         },
         "splits": {split: count_split(out / split, spec) for split in SPLITS},
     }
     write_manifest(out, manifest)
     return manifest
+
+
+def credits_of(folder: Path) -> list[dict[str, str]]:
+    """Whose music, and whose voices, the shards of render_drums.recorded hold, and on what terms."""
+    pieces: dict[tuple[str, str, str], set[str]] = {}
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as shard:
+            origin = json.loads(str(shard["origin"]))
+        if "licence" in origin:
+            pieces.setdefault((origin["source"], origin["licence"], origin["credit"]), set()).add(origin["backing"])
+    return [
+        {"name": name, "licence": licence, "credit": f"{credit}: {'; '.join(sorted(titles))}"}
+        for (name, licence, credit), titles in pieces.items()
+    ]
 
 
 def count_split(folder: Path, spec: SetSpec) -> dict:
