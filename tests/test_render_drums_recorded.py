@@ -58,11 +58,13 @@ def test_music_with_drums_is_refused_and_a_pad_is_kept():
     assert not is_without_drums(features_of(struck(), DRUMS_FEATURES), MODEL)
 
 
-def test_strikes_that_only_the_net_hears_are_refused_too(monkeypatch):
+def test_strikes_that_only_the_spectrum_shows_or_only_the_net_hears_are_refused_too(monkeypatch):
     features = features_of(pad(), DRUMS_FEATURES)
     onset = np.zeros((len(features), 6), np.float32)
-    onset[10:-10:20, :2] = 0.9  # a kick every tenth of a second
     monkeypatch.setattr("training.render_drums.recorded.replay", lambda *_: {"onset": onset})
+    assert is_without_drums(features, MODEL)
+    assert not is_without_drums(features_of(struck(), DRUMS_FEATURES), MODEL)
+    onset[10:-10:20, :2] = 0.9  # a kick every tenth of a second
     assert not is_without_drums(features, MODEL)
     onset[:, 1] = 0.4  # unsure what it was
     assert is_without_drums(features, MODEL)
@@ -94,14 +96,15 @@ def test_a_set_gets_what_may_train_and_its_credits_goes_on_and_keeps_artists_apa
     for one, sound in zip(excerpts, (pad(), struck(), pad(), pad(), pad()), strict=True):
         put(data / "genre" / one.file, sound)
     put(data / "speech_espeak" / "train" / "x.flac", pad())
+    times = []
     for _ in range(2):
         add_recorded(data, out, excerpts, SPEC, MODEL)
         add_speech(data, out, "train", SPEC)
         names = {split: sorted(path.stem for path in (out / split).glob("*.npz")) for split in ("train", "valid")}
         assert names["train"] == ["rec_ambient__a__b__0", "voice_000"]
         assert names["valid"] == ["00000", "rec_ambient__d__e__0", "rec_ambient__d__e__0_mix"]
-        times = {path: path.stat().st_mtime_ns for path in out.rglob("*.npz")}
-    assert times == {path: path.stat().st_mtime_ns for path in times}
+        times.append({path: path.stat().st_mtime_ns for path in out.rglob("*.npz")})
+    assert times[0] == times[1]
     music, speech = credits_of(out / "train")
     assert music == {"name": "debian:a", "licence": "MIT", "credit": "A: B"} and speech["name"] == "speech_espeak"
     assert [held["licence"] for held in credits_of(out / "valid")] == ["GPL-2+"]
