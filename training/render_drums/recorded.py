@@ -45,8 +45,7 @@ N_VOICES = {"train": 60, "valid": 8}  # shards of speech
 LEVEL_DB, MUSIC_DB, MIX_DB = (-34.0, -14.0), (-12.0, 0.0), (-30.0, -14.0)  # RMS; music next to drums; RMS of both
 QUIETEST_RMS = 1e-4
 MOST_PERCUSSIVE_SHARE, MOST_STRIKES, MOST_HATS = 0.035, 60, 10  # strikes (kicks and snares) and hats a minute
-STEADY_FRAMES, WIDE_BANDS, ABOVE_DB = 61, 17, 6.0
-SURE = 0.5
+STEADY_FRAMES, WIDE_BANDS, ABOVE_DB, SURE = 61, 17, 6.0, 0.5
 NO_LABELS = np.zeros((0, 4), np.float32)
 
 
@@ -150,8 +149,7 @@ def add_recorded(data: Path, out: Path, excerpts: Sequence[Excerpt], spec: SetSp
             ):
                 continue
             if side == "valid" and drums:
-                rng = rng_of(spec, f"{name} under drums")
-                under = drums[rng.integers(len(drums))]
+                under = drums[(rng := rng_of(spec, f"{name} under drums")).integers(len(drums))]
                 mix = origin | {"kind": "mix", "kit": under.kit}
                 write(path.with_stem(f"{name}_mix"), mixed(under, samples, rng), mix, under.labels)
             write(path, samples, origin)
@@ -181,8 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--judge", type=Path, default=MODELS_FOLDER / "drums.onnx", help="a drums model (%(default)s)")
     chosen = parser.parse_args(arguments)
     try:
-        manifest = chosen.out / "manifest.json"
-        if not manifest.is_file():
+        if not (manifest := chosen.out / "manifest.json").is_file():
             raise ValueError(f"{chosen.out} holds no set; python -m training.render_drums makes one")
         spec = SetSpec(**json.loads(manifest.read_text(encoding="utf-8"))["set"])
         add_recorded(chosen.data, chosen.out, read_catalogue(chosen.catalogue), spec, chosen.judge)
