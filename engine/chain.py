@@ -17,6 +17,7 @@ from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
 
 _NEVER = 1 << 62  # stream samples
+_LONG_HOP_SECONDS = 0.005  # stages of shorter hops are soon done, and are in a hurry themselves
 PROMPT_EVENTS = (Strike, NoteOn, NoteOff, Pedal)  # what is played upon: nothing slow may say it
 
 
@@ -52,6 +53,7 @@ class Chain:
         hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
         self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)
         self.stream = stream
+        self._long_hop_samples = round(_LONG_HOP_SECONDS * stream.sample_rate)
         specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
         self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
         lengths = {self.hop_samples, *hops, *(spec.hop_samples for spec in specs)}
@@ -64,8 +66,8 @@ class Chain:
 
     def _placed(self, name: str, stage: Stage) -> Place:
         hop_samples = stage.hop_samples or self.hop_samples
-        features = None if stage.features is None else self._front_ends[stage.features].frame
-        return Place(name, stage, hop_samples, self._hops[hop_samples], features)
+        front_end = None if stage.features is None else self._front_ends[stage.features]
+        return Place(name, stage, hop_samples, self._hops[hop_samples], front_end)
 
     def reset(self) -> None:
         """Back to sample 0, with every stage at work again."""
@@ -88,7 +90,7 @@ class Chain:
     def hearing(self, samples: np.ndarray) -> Iterator[SharedRunner | Pause]:
         """`process` with pauses. Before each stage that has asked a model which other chains share: whoever goes
         through all of them together lets the model step in between, once for all; if nobody does, the stage will. And
-        NEWS after each stage that told a strike, which no later stage changes; WORK before each front-end.
+        NEWS after each stage that told a strike, which no later stage changes; WORK before each front-end of long hops.
         """
         frame = self._frame
         start = frame.end_sample
@@ -97,15 +99,16 @@ class Chain:
         for length, hop in self._hops.items():
             at = start % length
             hop[at : at + self.hop_samples] = samples
-        due = {spec for spec in self._front_ends if frame.end_sample % spec.hop_samples == 0}
+        due = [one for one in self._front_ends.values() if frame.end_sample % one.spec.hop_samples == 0]
         if len(self._live) < len(self._all):
             self._call_back()
         for place in tuple(self._live):
             if frame.end_sample % place.hop_samples == 0 and place in self._live:
-                if (spec := place.stage.features) in due:
-                    yield Pause.WORK
-                    due.remove(spec)
-                    self._front_ends[spec].process(self._hops[spec.hop_samples])
+                if (front_end := place.front_end) in due:
+                    if front_end.spec.hop_samples >= self._long_hop_samples:
+                        yield Pause.WORK
+                    due.remove(front_end)
+                    front_end.process(self._hops[front_end.spec.hop_samples])
                 frame.samples, frame.features = place.samples, place.features
                 if place.ask is not None and (asked := self._ask(place)) is not None:
                     yield asked
@@ -113,8 +116,8 @@ class Chain:
                 self._call(place)
                 if any(isinstance(event, Strike) for event in frame.events[n_before:]):
                     yield Pause.NEWS
-        for spec in due:  # whose stages rest: they will want to know what was before
-            self._front_ends[spec].process(self._hops[spec.hop_samples])
+        for front_end in due:  # whose stages rest: they will want to know what was before
+            front_end.process(self._hops[front_end.spec.hop_samples])
 
     def skip_to(self, end_sample: int) -> None:
         """What comes next ends one hop after `end_sample`, a whole number of hops; if that leaves out some, all begin

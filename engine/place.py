@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.events import Event, NoteOff, NoteOn, Pedal
+from engine.features.frontend import FrontEnd
 from engine.models.shared import SharedRunner
 from engine.stage import Frame, Stage
 
@@ -22,13 +23,14 @@ class Place:
     stage: Stage
     hop_samples: int
     samples: np.ndarray  # the hop it hears, [hop_samples]
-    features: np.ndarray | None  # of that hop, where it listens to any
+    front_end: FrontEnd | None  # whose features of that hop it listens to
     sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
     pedal_is_down: bool = False
     rest_seconds: float = FIRST_REST_SECONDS  # how long the next one would be
     back_at_sample: int = 0  # when it is tried again, or was
 
     def __post_init__(self) -> None:
+        self.features = self.front_end.frame if self.front_end is not None else None
         self.ask: Callable[[Frame], SharedRunner | None] | None = getattr(self.stage, "ask", None)
         self.awaits: tuple[str, ...] = getattr(self.stage, "awaits", ())
         self.confirms: tuple[str, ...] = getattr(self.stage, "confirms", ())
