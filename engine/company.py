@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
 from types import TracebackType
 
-from engine.priority import BACKGROUND_PRIORITY, RESET_ON_FORK
+from engine.priority import BACKGROUND_PRIORITY, RESET_ON_FORK, take_back
 
 _LOOK_SECONDS = 0.05  # between two looks; a thread settles its priority within moments of its birth
 
@@ -41,9 +40,7 @@ class Company:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for task in self._lifted:
-            with suppress(OSError):  # gone
-                if os.sched_getparam(task).sched_priority == BACKGROUND_PRIORITY:
-                    os.sched_setscheduler(task, os.SCHED_OTHER, os.sched_param(0))
+            take_back(task, BACKGROUND_PRIORITY)
 
     def look(self, now_seconds: float) -> None:
         if not self._may or now_seconds < self._next_seconds:

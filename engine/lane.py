@@ -50,8 +50,8 @@ class Lane:
     def push(self, block: np.ndarray) -> list[Event]:
         """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
         events: list[Event] = []
-        for asked in self.hearing(block):
-            if asked is Pause.NEWS:
+        for pause in self.hearing(block):
+            if pause is Pause.NEWS:
                 events += self.events
         return events + self.events
 
@@ -70,13 +70,13 @@ class Lane:
         while self._n_waiting - at >= hop_samples:
             hop = self._stream[at : at + hop_samples]
             told: list[Event] = []
-            for asked in self.chain.hearing(hop):
-                if asked is Pause.NEWS:
+            for pause in self.chain.hearing(hop):
+                if pause is Pause.NEWS:
                     strikes = [event for event in self.chain.events if isinstance(event, Strike) and event not in told]
                     told += strikes
                     self.events += self._passed(self._in_source_frames(strikes, self.chain.end_sample))
-                yield asked
-                if asked is Pause.NEWS:
+                yield pause
+                if pause is Pause.NEWS:
                     self.events = []
             at += hop_samples
             if self.slow is not None:

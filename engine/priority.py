@@ -53,10 +53,9 @@ def belt(report: Callable[[str], None]) -> Iterator[None]:
     def give_back(*_: object) -> None:
         tasks = {int(task): _fifo_priority(int(task)) for task in os.listdir("/proc/self/task")}
         least = min(filter(None, tasks.values()), default=0)
-        for task, priority in tasks.items():
-            if least and priority == least:
-                with suppress(OSError):
-                    os.sched_setscheduler(task, os.SCHED_OTHER, os.sched_param(0))
+        if least:
+            for task in tasks:
+                take_back(task, least)
         report(f"computed for {_LONGEST_SECONDS} s without a rest: from here on, what has priority {least} has none")
 
     before = resource.getrlimit(resource.RLIMIT_RTTIME)
@@ -67,6 +66,13 @@ def belt(report: Callable[[str], None]) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_RTTIME, before)
         signal.signal(signal.SIGXCPU, handler)
+
+
+def take_back(task: int, priority: int) -> None:
+    """Normal priority for the thread `task`, if `priority` is the one it has and it is still there. Linux."""
+    with suppress(OSError):
+        if os.sched_getparam(task).sched_priority == priority:
+            os.sched_setscheduler(task, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _fifo_priority(task: int) -> int:

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from training.genre.catalogue import LICENCES, SIDES, SOURCES, Excerpt, read_catalogue, write_catalogue
-from training.genre.collection import folded, read_collection, somebody
+from training.genre.catalogue import LICENCES, SOURCES, Excerpt, read_catalogue, write_catalogue
+from training.genre.collection import SIDES, folded, read_collection, somebody
 from training.genre.ship import credits
 
 FORBIDDEN = ("nc", "nd", "sampling")  # parts of the names of licences that forbid commerce or works made from it

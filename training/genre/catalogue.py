@@ -18,7 +18,6 @@ LICENCES = frozenset(
     GPL-2 GPL-2+ GPL-3+""".split()
 )
 SOURCES = ("debian", "pypi", "mma", "data")
-SIDES = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def stem(material: Material, hits: np.ndarray, seconds: float, rng: np.random.Ge
     with soundfile.SoundFile(material.stems[rng.integers(len(material.stems))]) as file:
         n_frames = int(seconds * file.samplerate)
         file.seek(int(rng.integers(max(1, file.frames - n_frames))))
-        return to_rate(file.read(n_frames, dtype="float32", always_2d=True).mean(axis=1), file.samplerate,
+        return _to_rate(file.read(n_frames, dtype="float32", always_2d=True).mean(axis=1), file.samplerate,
                         material.sample_rate)  # fmt: skip
 
 
@@ -182,13 +182,13 @@ def voice(material: Material, hits: np.ndarray, seconds: float, rng: np.random.G
         command = ["espeak-ng", "-v", str(variant), "-s", str(rng.integers(110, 240)), "-p", str(rng.integers(10, 95))]
         subprocess.run([*command, "-w", str(wave), words], check=True, capture_output=True)
         sound, sample_rate = soundfile.read(wave, dtype="float32", always_2d=True)
-    return to_rate(sound.mean(axis=1), sample_rate, material.sample_rate)[: int(seconds * material.sample_rate)]
+    return _to_rate(sound.mean(axis=1), sample_rate, material.sample_rate)[: int(seconds * material.sample_rate)]
 
 
 def _fluid(tracks: list[list[tuple[float, mido.Message]]], sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    return to_rate(play_messages(SOUNDFONT, tracks, room=rng.random() < 0.5), FLUID_RATE, sample_rate)
+    return _to_rate(play_messages(SOUNDFONT, tracks, room=rng.random() < 0.5), FLUID_RATE, sample_rate)
 
 
-def to_rate(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+def _to_rate(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     common = np.gcd(from_rate, to_rate)
     return resample_poly(sound, to_rate // common, from_rate // common).astype(np.float32)

@@ -30,8 +30,8 @@ from training.drum_chunks import DrumShard, DrumShards
 from training.drums_features import CLASSES, DRUMS_FEATURES
 from training.export_drums import replay
 from training.genre.catalogue import CATALOGUE, Excerpt, read_catalogue
+from training.render.noteless import read
 from training.render.room import rms
-from training.render_drums.backing import to_rate
 from training.render_drums.record import SPLITS
 from training.render_drums.shards import SetSpec, describe
 from training.shards import heard, write_arrays
@@ -86,12 +86,6 @@ def is_without_drums(features: np.ndarray, model: Path) -> bool:
     return is_calm and strikes_a_minute(onset, ("hat",)) <= MOST_HATS
 
 
-def read(path: Path) -> np.ndarray:
-    """float32 [n_samples], mono, at the rate of the features."""
-    sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return to_rate(sound.mean(axis=1), rate, DRUMS_FEATURES.sample_rate)
-
-
 def levelled(samples: np.ndarray, db: float) -> np.ndarray:
     """At an RMS of `db`, clipped at full scale."""
     return np.clip(samples * np.float32(10.0 ** (db / 20.0) / (rms(samples) + 1e-9)), -1.0, 1.0)
@@ -114,7 +108,7 @@ def stretches(one: Excerpt, side: str, data: Path, spec: SetSpec) -> Iterator[tu
     """(name, samples): all of a recording that trains, whole where its package is unpacked; of others the first."""
     takes_all = side == "train" and not one.is_rendering
     whole = data / "genre" / "packages" / one.source.partition(":")[2] / one.path
-    sound = read(whole if takes_all and whole.is_file() else data / "genre" / one.file)
+    sound = read(whole if takes_all and whole.is_file() else data / "genre" / one.file, DRUMS_FEATURES.sample_rate)
     n_samples = int(spec.shard_seconds * DRUMS_FEATURES.sample_rate)
     for index in range(max(1, len(sound) // n_samples) if takes_all else 1):
         name = f"rec_{one.file.removesuffix('.flac').replace('/', '__')}__{index}"
@@ -160,7 +154,7 @@ def add_speech(data: Path, out: Path, split: str, spec: SetSpec) -> None:
     paths = sorted((data / SPEECH.folders[0] / split).glob("*.flac"))
     rng = rng_of(spec, f"speech {split}")
     rng.shuffle(paths)
-    speech = np.concatenate([np.zeros(0, np.float32), *(read(path) for path in paths)])
+    speech = np.concatenate([np.zeros(0, np.float32), *(read(path, DRUMS_FEATURES.sample_rate) for path in paths)])
     n_samples = int(spec.shard_seconds * DRUMS_FEATURES.sample_rate)
     origin = {"kind": "voice", "takes": "", "kit": "", "backing": "voice"}
     origin |= {"source": SPEECH.name, "licence": SPEECH.licence, "credit": SPEECH.credit}
