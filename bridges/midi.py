@@ -25,6 +25,9 @@ from engine.events import AllNotesOff, Event, Genre, NoteOff, NoteOn, Pedal, Str
 
 STRIKE_SECONDS = 0.06  # how long a strike's note is held: long enough for every drum machine
 POLL_SECONDS = 0.25  # between two looks whether the port is there
+# At so many looks an instrument that was just connected is told what has ended: on a busy machine JACK loses what is
+# sent in the cycle that connects, and a synthesizer has a port before it has a sound.
+LOOKS_THAT_END = 3
 _SUSTAIN, _ALL_NOTES_OFF = 64, 123  # controllers, MIDI 1.0
 
 
@@ -76,6 +79,7 @@ class MidiBridge:
         self._owed: dict[Place, None] = {}  # note-offs that are still to be sent, in order
         self._strike_ends: deque[tuple[float, Owner]] = deque()  # (monotonic seconds, whose)
         self._next_poll_seconds = 0.0
+        self._n_looks_that_end = 0
 
     def open(self, session: SessionInfo) -> None:
         self._channel_of = assign_channels(session.sources, self.channels)
@@ -184,7 +188,8 @@ class MidiBridge:
     def _poll(self) -> None:
         if self._port.is_present():
             if self._port.look_after_cables():
-                self._silence_all_that_ended()
+                self._n_looks_that_end = LOOKS_THAT_END
+            self._silence_what_it_may_have_missed()
             self._kept.port = self._port.state
             return
         was_open = self._port.is_open
@@ -199,11 +204,15 @@ class MidiBridge:
         """Have the port again and silence what its instrument may have been left with; False: it is not there yet."""
         if not self._port.reopen():
             return False
-        self._silence_all_that_ended()
+        self._n_looks_that_end = LOOKS_THAT_END
+        self._silence_what_it_may_have_missed()
         return True
 
-    def _silence_all_that_ended(self) -> None:
-        """Of whatever was ever played: who knows which ends an instrument that was away has missed."""
+    def _silence_what_it_may_have_missed(self) -> None:
+        """All that was ever played and has ended, while the instrument has only just been connected."""
+        if not self._n_looks_that_end:
+            return
+        self._n_looks_that_end -= 1
         self._silence(place for place in self._kept.places() if not self._table.sounds_at(place))
         self._reset_channels(self._all_channels())
 

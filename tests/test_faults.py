@@ -37,6 +37,7 @@ from engine.events import Cue, Event, Fault, NoteOff, NoteOn
 from engine.sources.device import DeviceSource
 from engine.spec import StreamSpec
 from engine.stages.notes import NotesStage
+from tests.support.midi_ear import PATIENCE_SECONDS, hear_until, tick_until
 from tests.support.toy_model import tones, write_toy_model
 from tests.support.toy_stages import ClickStage, GateStage
 from tests.test_device_jack import HeardAllOf, listen
@@ -45,7 +46,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RATE = 16_000
 STREAM = StreamSpec("x", RATE)
 SESSION = SessionInfo(("guitar",), 48_000, None, lambda command: True, dict)
-PATIENCE_SECONDS = 20.0  # for what takes a moment; only a failure takes so long
 ALL_NOTES_OFF = 123
 
 
@@ -192,18 +192,6 @@ def opened(bridge: MidiBridge) -> MidiBridge:
     return bridge
 
 
-def tick_until(bridge: MidiBridge, done: Callable[[], bool]) -> None:
-    """As the session does, tick by tick; what the bridge has to complain of is its own affair."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not done():
-        assert time.monotonic() < until, "the bridge does not notice"
-        try:
-            bridge.tick()
-        except BridgeError:
-            pass
-        time.sleep(0.02)
-
-
 def connect(server, client: MidiClient, *, pull: bool = False) -> None:
     command = "jack_disconnect" if pull else "jack_connect"
     subprocess.run([command, "-s", server.name, "Ictus:Ictus", client.port_name], check=True, capture_output=True)
@@ -259,7 +247,7 @@ def test_what_a_killed_process_left_sounding_is_ended_by_the_next(server, tmp_pa
         heir.memory = tmp_path
         opened(heir)
         tick_until(heir, lambda: n_cables(client) or port)
-        heard = [received.message for received in client.take_until(0xB0, ALL_NOTES_OFF, 0)]
+        heard = hear_until(heir, client, 0xB0, ALL_NOTES_OFF, 0)
         assert heard == [(0x80, 60, 64), (0x80, 67, 64), (0x80, 64, 64), (0xB0, ALL_NOTES_OFF, 0)]
         heir.close()
 
@@ -277,7 +265,7 @@ def test_a_missing_instrument_does_not_stop_the_heir_of_its_notes(server, tmp_pa
         heir.send(note_on(2, 62))
     with MidiClient("synth") as client:
         tick_until(heir, lambda: heir._port.is_open)
-        assert client.take(1)[0].message == (0x80, 60, 64)
+        assert hear_until(heir, client, 0x80, 60, 64) == [(0x80, 60, 64)]
         heir.close()
 
 
@@ -292,8 +280,7 @@ def test_an_instrument_that_is_back_is_connected_again_and_hears_every_end_it_ha
     bridge.tick()
     with MidiClient("synth") as client:
         tick_until(bridge, lambda: n_cables(client))
-        heard = [received.message for received in client.take(1)]
-        assert heard == [(0x80, 60, 64)], "and the other one sounds on"
+        assert hear_until(bridge, client, 0x80, 60, 64) == [(0x80, 60, 64)], "and the other one sounds on"
         bridge.close()
         assert (0x80, 72, 64) in [received.message for received in client.take_until(0xB0, ALL_NOTES_OFF, 0)]
 
@@ -309,7 +296,7 @@ def test_the_cable_of_our_own_port_is_back_when_the_server_is(server):
     server.start()
     with MidiClient("synth") as client:
         tick_until(bridge, lambda: bridge._port.is_open and n_cables(client))
-        assert client.take(1)[0].message == (0x80, 60, 64)
+        assert hear_until(bridge, client, 0x80, 60, 64) == [(0x80, 60, 64)]
         bridge.close()
 
 

@@ -19,6 +19,7 @@ from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.bridge import BridgeError, SessionInfo
 from engine.events import CONFIRMED, RETRACTED, TENTATIVE, AllNotesOff, Event, NoteOff, NoteOn, Pedal, Strike
+from tests.support.midi_ear import hear_until, tick_until
 
 SOURCES = ("guitar", "bass")
 SESSION = SessionInfo(SOURCES, 48_000, None, lambda command: True, dict)
@@ -204,6 +205,28 @@ def test_the_pedal_is_sent_if_asked_for_and_alone_with_those_who_share_a_channel
     assert not instrument.pedals
 
 
+def test_an_instrument_that_is_back_but_does_not_listen_yet_is_told_again_what_has_ended(monkeypatch):
+    monkeypatch.setattr(midi, "POLL_SECONDS", 0.0)
+    instrument = Instrument()
+    bridge, port = bridge_to(instrument)
+    bridge.send(note_on("guitar", 1, 60))
+    port.is_plugged = False
+    quietly(bridge.tick)
+    port.is_plugged = True
+    with monkeypatch.context() as deaf:
+        deaf.setattr(instrument, "hear", lambda message: None)
+        bridge.tick()
+    assert port.is_open and instrument.sounding
+    bridge.send(note_on("guitar", 2, 64))
+    bridge.tick()
+    assert instrument.sounding == {(0, 64)}, "what has begun since then sounds on"
+    for _ in range(midi.LOOKS_THAT_END):
+        bridge.tick()
+    said = list(instrument.heard)
+    bridge.tick()
+    assert instrument.heard == said, "and one day it is enough"
+
+
 def test_panic_ends_the_notes_of_its_source_alone():
     instrument = Instrument()
     bridge, _ = bridge_to(instrument, channels={"guitar": 3, "bass": 3})
@@ -364,10 +387,10 @@ def test_a_port_that_vanishes_is_missed_and_silenced_when_it_is_back(server, mon
         bridge.send(note_on("guitar", 2, 61))
     with MidiClient("synth") as client:
         tick_until(bridge, lambda: bridge._port.is_open)
-        heard = [received.message for received in client.take(2)]
+        heard = hear_until(bridge, client, 0xB0, ALL_NOTES_OFF, 0)
         assert heard == [(0x80, 60, 64), (0xB0, ALL_NOTES_OFF, 0)]
         bridge.send(note_on("guitar", 3, 62))
-        assert client.take(1)[0].message == (0x90, 62, 100)
+        assert client.take_until(0x90, 62, 100)[-1].message == (0x90, 62, 100)
         bridge.close()
 
 
@@ -388,15 +411,10 @@ def test_a_jack_server_that_dies_hangs_nobody_and_is_used_again(server, monkeypa
         tick_until(bridge, lambda: bridge._port.is_open)
         if port is None:
             subprocess.run(["jack_connect", f"{midi_port.NAME}:{midi_port.NAME}", client.port_name], check=True)
-        bridge.send(note_on("guitar", 2, 62))
-        assert (0x90, 62, 100) in [received.message for received in client.take_until(0x90, 62, 100)]
+
+        def hears_a_new_note() -> bool:
+            bridge.send(note_on("guitar", 2, 62))
+            return (0x90, 62, 100) in [received.message for received in client.take_all()]
+
+        tick_until(bridge, hears_a_new_note)
         bridge.close()
-
-
-def tick_until(bridge: MidiBridge, done, timeout_seconds: float = 10.0) -> None:
-    """As the session does, tick by tick."""
-    until = time.monotonic() + timeout_seconds
-    while not done():
-        assert time.monotonic() < until, "the bridge does not notice"
-        quietly(bridge.tick)
-        time.sleep(0.02)

@@ -22,7 +22,7 @@ from engine.registry import BRIDGES, make
 from engine.space.beat import ClickBeats
 from engine.space.conductor import Conductor
 from engine.space.controls import CONTROLS, checked
-from tests.test_faults import tick_until
+from tests.support.midi_ear import tick_until
 
 SOURCES = ("voice", "bass")
 DEADLINE_SECONDS = 10.0  # far above any wait seen
