@@ -112,6 +112,26 @@ def test_another_net_of_its_kind_is_taken_whole(net):
     np.testing.assert_array_equal(answer(other, music(9)), answer(net, music(9)))
 
 
+WIDER = {"n_first": 4, "n_second": 5, "n_pitch": 10, "n_before": 11, "n_after": 9}
+
+
+def test_a_wider_net_that_takes_over_a_narrow_one_says_the_same(net):
+    torch.manual_seed(7)
+    wide = lived(NotesFileNet(**SMALL | WIDER))
+    assert wide.take_weights(net.state_dict()) == len(net.state_dict())
+    np.testing.assert_allclose(answer(wide, music(9)), answer(net, music(9)), rtol=0, atol=EXACT)
+    loss = sum(part.square().mean() for part in wide(music(9)))
+    loss.backward()
+    assert wide.before.weight_ih_l0.grad[:, -1].any(), "what is new could never be listened to"
+
+
+def test_a_narrower_net_takes_nothing_that_does_not_fit_it(net):
+    wide = NotesFileNet(**SMALL | WIDER)
+    before = net.pitches.conv.weight.detach().clone()
+    assert net.take_weights(wide.state_dict()) < len(net.state_dict())
+    np.testing.assert_array_equal(net.pitches.conv.weight.detach(), before)
+
+
 def test_a_run_goes_on_when_it_is_given_more_steps_and_only_then(data, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
     path = train(data, out, KNOBS)

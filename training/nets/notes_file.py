@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from .gather import N_PITCHES, gathered
 from .notes import HEADS, N_BANDS, PARTIALS, RIVALS, USUAL_LOGITS, joined
+from .widen import widen
 
 AROUND_FRAMES = 4  # how far before and after a late look goes
 
@@ -78,12 +79,15 @@ class NotesFileNet(nn.Module):
 
     @torch.no_grad()
     def take_weights(self, weights: dict[str, Tensor]) -> int:
-        """Begin with another net of this kind, or with the ears of a streaming net; returns how many arrays fitted.
+        """Begin with another net of this kind, perhaps a narrower one, or with the ears of a streaming net; returns how
+        many arrays fitted.
 
         A streaming net's kernels see the past alone and its answers come late: the same kernels, centred, are in time,
         or nearly so. What runs backwards is new then, and is not listened to before it has learnt something.
         """
         own, n_taken = self.state_dict(), 0
+        if "after.weight_hh_l0" in weights:
+            return self._take_narrower(weights)
         for name, value in weights.items():
             target = own.get(name.replace("memory.", "before."))
             if target is None:
@@ -95,6 +99,19 @@ class NotesFileNet(nn.Module):
             if target.shape == value.shape:
                 target.copy_(value)
                 n_taken += 1
+        return n_taken
+
+    def _take_narrower(self, weights: dict[str, Tensor]) -> int:
+        """Of a net of this kind, no wider than this one."""
+        memories = [
+            (weights[f"{name}.weight_hh_l0"].shape[1], getattr(self, name).hidden_size) for name in ("before", "after")
+        ]
+        n_taken = 0
+        for name, target in self.state_dict().items():
+            part = name.partition(".")[0]
+            gates = 4 * [memories[part == "after"]] if part in ("before", "after") else None
+            heard = memories if name in ("answer.weight", "narrow_heard.weight") else None
+            n_taken += name in weights and widen(weights[name], target, gates, heard)
         return n_taken
 
 
