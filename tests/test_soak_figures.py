@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.soak import curves
 from benchmarks.soak.figures import FLAT_PPM, RATE, Figures, Sample
 
 
@@ -48,6 +49,14 @@ def test_what_the_server_did_not_hand_over_is_counted_and_is_no_drift():
     assert figures.skipped_samples() == pytest.approx(0.025 * RATE, rel=0.1)
     assert abs(figures.drift_ppm().value) < 0.5
     assert [sentence for sentence in figures.broken() if "handed over" in sentence and "drift" not in sentence]
+
+
+def test_what_is_kept_lets_anyone_fit_the_drift_again():
+    figures = soak(lambda second: second * 20.0 / 1000, grown_bytes=1 << 20)
+    kept = {name: np.array(values) for name, values in curves(figures).items()}
+    slope_ms = np.polyfit(kept["seconds"], kept["engine_ahead_ms"] - kept["steps_ms"], 1)[0]
+    assert 1000 * slope_ms == pytest.approx(20.0, rel=0.05)
+    assert np.polyfit(kept["seconds"], kept["resident_mib"], 1)[0] * 60 == pytest.approx(1.0, rel=0.05)
 
 
 @pytest.mark.parametrize(("grown_bytes", "grows"), [(0, False), (100 << 10, True)])

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import results
 from benchmarks.circumstances import circumstances
 from benchmarks.faults.show import Show
@@ -60,7 +62,9 @@ def main(arguments: list[str]) -> int:
     found = circumstances(" ".join(["ictus bench soak", *arguments]))
     text = report(figures, [*names, *["hog"] * chosen.hog], " · ".join(found.values()))
     results.put(page, "soak", text)
-    numbers = {"circumstances": found, "figures": table(figures), "broken": figures.broken()}
+    numbers = {
+        "circumstances": found, "figures": table(figures), "broken": figures.broken(), "windows": curves(figures),
+    }  # fmt: skip
     results.save(chosen.out / "soak_results.json", results.rounded(numbers))
     draw(figures, chosen.out / "soak.png")
     print(text)
@@ -165,6 +169,21 @@ def table(figures: Figures) -> dict[str, str]:
         "engine's time against the device's": f"{drift.value:+.2f} ppm (± {1.96 * drift.error:.2f})",
         "device's time against the wall clock": f"{device.value:+.1f} ppm, the server's own affair",
         "load": f"{100 * last.load:.1f} % of a core",
+    }
+
+
+def curves(figures: Figures) -> dict[str, list[float]]:
+    """What the slopes were fitted to, window by window, so that anyone can fit another."""
+    at, apart, steps = figures.windows()
+    seconds = figures.column("seconds")
+    nearest = [int(np.abs(seconds - moment).argmin()) for moment in at]
+    return {
+        "seconds": at.tolist(),
+        "engine_ahead_ms": (1000 * apart).tolist(),
+        "steps_ms": (1000 * steps).tolist(),
+        "resident_mib": (figures.column("resident_bytes")[nearest] / 2**20).tolist(),
+        "late_hops": figures.column("deadline_misses")[nearest].tolist(),
+        "xruns": figures.column("xruns")[nearest].tolist(),
     }
 
 
