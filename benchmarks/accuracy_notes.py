@@ -116,7 +116,7 @@ def measures_of(chosen: argparse.Namespace) -> dict[str, Callable[[], Part]]:
         "disturbances": lambda: measures.disturbances(
             desk, spread(pianos, chosen.disturbed_files), disturbed, chosen.rir
         ),
-        "repeats": (lambda: measures.repeats(live, chosen.instruments)) if chosen.instruments else None,
+        "repeats": (lambda: measures.repeats([*live, *whole], chosen.instruments)) if chosen.instruments else None,
         "peers": (lambda: beside_peers(pianos, with_slow=False)) if chosen.peers else None,
         "beginnings": (lambda: beside_peers(beginnings(), with_slow=True)) if chosen.peers else None,
         "solo": (lambda: beside_peers(load_recordings(chosen.data, "solo voice"), True)) if chosen.peers else None,

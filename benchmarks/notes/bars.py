@@ -56,7 +56,9 @@ def bars(parts: dict[str, Any]) -> Iterator[Bar]:
         worst = max(one["duplicate_share"] for one in points.values())
         asked = f"< {100 * MOST_DUPLICATES:.0f} %"
         yield "duplicates, worst point", asked, f"{100 * worst:.2f} %", worst < MOST_DUPLICATES
-    for where, several in (("real pieces", points), ("rendered repeats", parts.get("repeats", {}).get("points", {}))):
+    everybody = points | parts.get("whole", {}).get("points", {})
+    on_repeats = parts.get("repeats", {}).get("points", {})
+    for where, several in (("real pieces", everybody), ("rendered repeats", on_repeats)):
         for point, one in several.items():
             yield _at_least(f"re-strikes found, {where}, {point}", RESTRIKES, one["restrikes"]["recall"])
 
