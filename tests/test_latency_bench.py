@@ -17,7 +17,7 @@ from benchmarks.latency import ledger as latency_ledger
 from benchmarks.latency.count import NEIGHBOURS, with_losses
 from benchmarks.latency.ledger import ROWS, answers
 from benchmarks.latency.loopback import loopback, rounds_of
-from benchmarks.latency.report import Measured, broken_bounds, ledger, nearest_rank, stillness_table
+from benchmarks.latency.report import Measured, added_table, broken_bounds, ledger, nearest_rank, stillness_table
 from benchmarks.latency.run import Condition, Raw, due_seconds, sounded_seconds
 from benchmarks.latency.sounds import LEAD_SECONDS, Stimulus, Track, click_track, recorded_track, together
 from benchmarks.rig import sleeper
@@ -26,6 +26,7 @@ from benchmarks.rig.midi_client import MidiClient
 from benchmarks.rig.midi_client import Received as MidiReceived
 from benchmarks.rig.osc_client import OscClient
 from benchmarks.rig.osc_client import Received as OscReceived
+from benchmarks.rig.sleeper import Wakings
 from engine.build import build_session
 from engine.config import Config
 from engine.events import Strike
@@ -90,7 +91,7 @@ def as_measured(lost_blocks: tuple[int, ...] = ()) -> Raw:
     cycles = cycles_of(len(track.samples))
     condition = Condition(PERIOD, RATE, 40, 4.0)
     due = due_seconds(cycles, RATE)
-    return Raw(condition, (track,), cycles, osc, midi, session.latency_ms(), STATUS, due, np.zeros(0))
+    return Raw(condition, (track,), cycles, osc, midi, session.latency_ms(), STATUS, due, Wakings())
 
 
 def test_a_sound_begins_at_its_frame_and_comes_when_it_is_due():
@@ -186,7 +187,7 @@ def test_percentiles_are_values_that_were_measured():
 
 def test_a_broken_bound_is_said_and_a_kept_one_is_not(raw):
     (heard,) = answers(raw)
-    measured = Measured(raw.condition, (heard,), STATUS, raw.declared_ms, np.zeros(0))
+    measured = Measured(raw.condition, (heard,), STATUS, raw.declared_ms, Wakings())
     assert broken_bounds([measured]) == []
     late = {**heard.rows, "engine": np.where(np.arange(len(heard.osc_ms)) % 40, heard.rows["engine"], 30.0)}
     said = " ".join(broken_bounds([replace(measured, answers=(replace(heard, rows=late),))]))
@@ -197,6 +198,24 @@ def test_a_broken_bound_is_said_and_a_kept_one_is_not(raw):
     assert ledger(measured, shifted)["unexplained"][1] == pytest.approx(3.0, abs=1e-3)
     missing = replace(heard, n_played=heard.n_played + 1)
     assert "clicks were not told" in " ".join(broken_bounds([replace(measured, answers=(missing,))]))
+
+
+def test_only_what_happens_while_the_machine_is_still_is_held_against_the_engine(raw):
+    (heard,) = answers(raw)
+    late = np.arange(len(heard.osc_ms)) % 20 == 3
+    rows = {**heard.rows, "engine": np.where(late, 30.0, heard.rows["engine"])}
+    for asleep_ms, is_said in ((np.where(late, 25.0, 0.05), False), (np.full(len(late), 0.05), True)):
+        one = replace(heard, rows=rows, asleep_ms=asleep_ms)
+        measured = Measured(raw.condition, (one,), STATUS, raw.declared_ms, Wakings())
+        assert any("p99 − p50" in sentence for sentence in broken_bounds([measured])) == is_said
+        assert f"{(asleep_ms < 0.2).sum()} of {len(late)}" in added_table([measured])
+
+
+def test_a_stall_of_the_machine_is_found_by_whom_it_kept_asleep():
+    wakings = Wakings(np.array([10.0, 10.001, 10.002]), np.array([0.1, 5.0, 0.05]))  # of two cores
+    assert wakings.latest_ms(10.003, 10.004) == 5.0, "he should have been awake long since"
+    assert wakings.latest_ms(9.0, 10.0005) == 0.1 and wakings.latest_ms(10.0061, 10.1) == 0.0
+    assert Wakings().latest_ms(0.0, 1.0) == 0.0
 
 
 def test_what_the_server_loses_on_the_way_leaves_the_ledger_right():
@@ -235,9 +254,11 @@ def test_how_late_a_sleeper_woke_is_told_of_every_time(raw, monkeypatch):
     monkeypatch.setattr(sleeper.time, "monotonic", lambda: now)
     monkeypatch.setattr(sleeper.time, "sleep", oversleep)
     ended = SimpleNamespace(is_set=iter([False] * 5 + [True]).__next__)
-    late = sleeper.sleep(ended)
+    due, late = sleeper.sleep(ended)
     assert late == pytest.approx([0, 3, 0, 10, 0], abs=1e-3), "a late waking makes the next one neither late nor early"
-    table = stillness_table([Measured(raw.condition, (), STATUS, {}, np.array(late))])
+    assert due == pytest.approx([5.002, 5.004, 5.007, 5.009, 5.019])
+    wakings = Wakings(np.array(due), np.array(late))
+    table = stillness_table([Measured(raw.condition, (), STATUS, {}, wakings)])
     assert table.endswith("| 40 ms | 0.00 | 10.00 | 10.00 | 10.00 |")
 
 

@@ -89,7 +89,7 @@ def _measured(condition: Condition, sound: Path | None, labels: Path | None) -> 
     heard: list[Answers] = answers(raw)
     for one in heard:
         print(f"  {one.track}: {len(one.osc_ms)} of {one.n_played} answered", file=sys.stderr, flush=True)
-    return Measured(condition, tuple(heard), raw.status, raw.declared_ms, raw.asleep_ms)
+    return Measured(condition, tuple(heard), raw.status, raw.declared_ms, raw.wakings)
 
 
 if __name__ == "__main__":

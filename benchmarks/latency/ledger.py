@@ -43,6 +43,7 @@ PROOF_SECONDS = 6.0  # of the tracks, heard once more to see whether the count o
 PROOF_MESSAGES = 16  # ... when so many of them came: soon, so that little can have been lost by then
 NEAR_BLOCKS = (0, 1, -1, 2, -2, 3, 4)
 SURE_SHARE = 0.9
+STILL_MS = 0.2  # who only sleeps wakes no later on a machine that does nothing else
 ROWS = ("resampler", "framing", "listener", "block", "driver", "engine", "sending")
 
 
@@ -74,6 +75,7 @@ class Answers:
     midi_ms: np.ndarray  # nan where no MIDI came
     rows: dict[str, np.ndarray]  # by ROWS; nan where the frames could not be told
     midi_sending_ms: np.ndarray  # as sending, to the MIDI client
+    asleep_ms: np.ndarray  # how late, from the block's being due until the message came, somebody woke who only slept
     hop_ms: float
     declared_ms: dict[str, float]  # resampler, framing, listener: at the most
 
@@ -90,6 +92,10 @@ class Answers:
     def added_ms(self) -> np.ndarray:
         """What device, engine and network add to it."""
         return self.rows["block"] + self.rows["driver"] + self.rows["engine"] + self.rows["sending"]
+
+    def added_in_stillness_ms(self) -> np.ndarray:
+        """Of those answers during which the machine itself was still."""
+        return self.added_ms[self.asleep_ms < STILL_MS]
 
 
 def answers(raw: Raw) -> list[Answers]:
@@ -230,7 +236,7 @@ def _answers(
     pairs = _pairs([(s.pitch, at) for s, at in zip(track.stimuli, sounded, strict=True)], mine, window)
     hop_ms = 1000 * _stage(track, listener).hop_samples / STREAM_RATE
     ledger = [_ledger(raw, int(frames[k]), sounded[k], m, count, reported, hop_ms) for k, m in pairs]
-    columns = np.array(ledger, np.float64).reshape(-1, len(ROWS) + 1).T
+    columns = np.array(ledger, np.float64).reshape(-1, len(ROWS) + 2).T
     osc_ms = 1000 * np.array([m.osc_seconds - sounded[k] for k, m in pairs])
     midi_ms = 1000 * np.array([m.midi_seconds - sounded[k] for k, m in pairs])
     framing_ms = hop_ms - 1000 / STREAM_RATE
@@ -238,7 +244,7 @@ def _answers(
     rows = dict(zip(ROWS, columns, strict=False))
     n_more = _uncalled_for(sounded, window, mine)
     return Answers(
-        track.name, track.kind, len(frames), n_more, osc_ms, midi_ms, rows, columns[-1], hop_ms, declared
+        track.name, track.kind, len(frames), n_more, osc_ms, midi_ms, rows, *columns[-2:], hop_ms, declared
     )  # fmt: skip
 
 
@@ -286,10 +292,11 @@ def _ledger(
     reported: dict[tuple[str, int, int], int],
     hop_ms: float,
 ) -> list[float]:
-    """Milliseconds by ROWS, and of the way to the MIDI client after `engine`; nan where it cannot be told."""
+    """Milliseconds by ROWS, of the way to the MIDI client after `engine`, and of Answers.asleep_ms; nan where it cannot
+    be told."""
     needed = reported.get(message.key)
     if needed is None:  # frames were lost on the way, and what came after them stands elsewhere
-        return [np.nan] * (len(ROWS) + 1)
+        return [np.nan] * (len(ROWS) + 2)
     rate, period = raw.condition.sample_rate, raw.condition.block_samples
     needed -= count.ahead_at(needed - 1)  # frames of the track that had to be there
     algorithm_ms = 1000 * (needed - frame) / rate
@@ -303,4 +310,5 @@ def _ledger(
     return [
         resampler_ms, framing_ms, hops * hop_ms, block_ms, 1000 * (began - due), 1000 * (sent - began),
         1000 * (message.osc_seconds - sent), 1000 * (message.midi_seconds - sent),
+        raw.wakings.latest_ms(due, message.osc_seconds),
     ]  # fmt: skip

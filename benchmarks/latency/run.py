@@ -21,7 +21,7 @@ from benchmarks.rig.midi_client import MidiClient
 from benchmarks.rig.midi_client import Received as MidiReceived
 from benchmarks.rig.osc_client import OscClient
 from benchmarks.rig.osc_client import Received as OscReceived
-from benchmarks.rig.sleeper import Sleeper
+from benchmarks.rig.sleeper import Sleeper, Wakings
 from engine.cli.process import EngineProcess
 
 STRIKE_KEY = 37  # General MIDI side stick: what strikes without a name play
@@ -57,7 +57,7 @@ class Raw:
     declared_ms: dict[str, float]  # by stage, as the engine says
     status: dict[str, float]  # its last words
     due_seconds: np.ndarray  # of each cycle
-    asleep_ms: np.ndarray  # by how much somebody woke late who only slept, above everybody's priority
+    wakings: Wakings  # of somebody who only slept, above everybody's priority
 
 
 def measure(condition: Condition, tracks: Sequence[Track]) -> Raw:
@@ -108,8 +108,9 @@ def _measure(condition: Condition, tracks: tuple[Track, ...], server: JackServer
         ended = engine.end()
         cycles, messages = player.cycles(), osc.close()
         due, status = due_seconds(cycles, condition.sample_rate), ended["status"]
-        declared_ms, asleep_ms = engine.declared_ms, sleeper.lateness_ms
-        return Raw(condition, tracks, cycles, messages, midi.close(), declared_ms, status, due, asleep_ms)
+        return Raw(
+            condition, tracks, cycles, messages, midi.close(), engine.declared_ms, status, due, sleeper.wakings
+        )  # fmt: skip
 
 
 class running:
