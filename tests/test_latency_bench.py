@@ -15,10 +15,11 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from benchmarks import latency
 from benchmarks.latency import ledger as latency_ledger
 from benchmarks.latency.count import NEIGHBOURS, with_losses
+from benchmarks.latency.due import due_seconds
 from benchmarks.latency.ledger import ROWS, answers
 from benchmarks.latency.loopback import loopback, rounds_of
 from benchmarks.latency.report import Measured, added_table, broken_bounds, ledger, nearest_rank, stillness_table
-from benchmarks.latency.run import Condition, Raw, due_seconds, sounded_seconds
+from benchmarks.latency.run import Condition, Raw, sounded_seconds
 from benchmarks.latency.sounds import LEAD_SECONDS, Stimulus, Track, click_track, recorded_track, together
 from benchmarks.rig import sleeper
 from benchmarks.rig.jack import Cycles
@@ -111,6 +112,20 @@ def test_when_periods_are_due_is_known_however_late_they_are():
     cycles = cycles_of(3000 * PERIOD, late)
     due = due_seconds(cycles, RATE)
     assert np.abs(due - (100.0 + cycles.first_frame / RATE)).max() < 1e-9
+
+
+def test_a_server_that_has_missed_its_time_begins_a_new_one_and_only_the_period_of_that_is_late():
+    late = np.random.default_rng(1).exponential(0.0002, 4000)
+    late[::10] = 0.0
+    lost = np.zeros(4000)
+    lost[1001:] += 0.0045  # for good
+    lost[1200:] += 0.016
+    late[2500:2520] += 0.010  # not for good: late, and in time again
+    cycles = cycles_of(4000 * PERIOD, late + lost)
+    late_ms = 1000 * (cycles.began_seconds - due_seconds(cycles, RATE))
+    assert late_ms[1001] == pytest.approx(4.5 + 1000 * late[1001]) and late_ms[1200] == pytest.approx(16.0)
+    others = np.delete(np.arange(4000), [1001, 1200])
+    np.testing.assert_allclose(late_ms[others], 1000 * late[others], rtol=0, atol=0.05)
 
 
 def test_a_block_is_heard_when_its_last_sample_has_sounded(raw):

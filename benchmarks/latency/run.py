@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.latency.due import due_seconds
 from benchmarks.latency.sounds import Track, together
 from benchmarks.rig.jack import Cycles, JackServer
 from benchmarks.rig.midi_client import MidiClient
@@ -27,7 +28,6 @@ from engine.cli.process import EngineProcess
 STRIKE_KEY = 37  # General MIDI side stick: what strikes without a name play
 START_SECONDS = 180.0  # the engine may compile at its very first start
 SETTLE_SECONDS = 1.5  # from the last sound to the last answer, and some status
-DUE_WINDOW_SECONDS = 0.5  # the earliest period of this one and of its neighbours shows when periods are due
 
 
 @dataclass(frozen=True)
@@ -140,20 +140,6 @@ class running:
                 return news
         self._process.kill()
         raise RuntimeError(f"the engine's process did not say {state!r} within {START_SECONDS:.0f} s")
-
-
-def due_seconds(cycles: Cycles, sample_rate: int) -> np.ndarray:
-    """When each period was due, had neither server nor player ever been late.
-
-    JACK's own count is smoothed over periods that were late, and moves with them. Nothing is ever early, so the
-    earliest of a second or two, by that count or by the player's own clock, tells the truth (as in engine/clock.py).
-    """
-    nominal = (cycles.first_frame - cycles.first_frame[0]) / sample_rate
-    offsets = np.minimum(cycles.due_seconds, cycles.began_seconds) - nominal
-    window = (nominal / DUE_WINDOW_SECONDS).astype(np.int64)
-    earliest = np.minimum.reduceat(offsets, np.searchsorted(window, np.arange(window[-1] + 1)))
-    padded = np.pad(earliest, 1, mode="edge")
-    return nominal + np.minimum(np.minimum(padded[:-2], padded[1:-1]), padded[2:])[window]
 
 
 def sounded_seconds(raw: Raw, frames: np.ndarray) -> np.ndarray:
