@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report, results
+from engine.cli import bench as cli_bench
 from engine.cli.app import run
 
 
@@ -63,3 +65,21 @@ def test_bench_names_what_there_is_and_refuses_what_there_is_not(capsys):
     assert "latency" in capsys.readouterr().out
     assert run(["bench", "tea"]) == 1
     assert "there is no benchmark 'tea'; known are: " in capsys.readouterr().err
+
+
+def test_a_measurement_that_is_told_to_end_ends_what_it_has_started(monkeypatch):
+    ended = []
+
+    def measure(arguments: list[str]) -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            ended.append(arguments)
+        return 0
+
+    monkeypatch.setattr(cli_bench, "find", lambda group, name: measure)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as end:
+        run(["bench", "tea", "--long"])
+    assert end.value.code == 128 + signal.SIGTERM and ended == [["--long"]]
+    assert signal.getsignal(signal.SIGTERM) == before

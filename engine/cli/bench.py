@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -24,9 +28,21 @@ def bench(context: typer.Context, name: Name = "") -> int:
         typer.echo(f"Measurements: {', '.join(names(BENCHMARKS)) or 'none'}")
         return 0
     try:
-        return _benchmark(name)(context.args)
+        with _ending_in_order():
+            return _benchmark(name)(context.args)
     except (OSError, ValueError) as error:  # a folder that is not there, a server that does not start: it says which
         raise CliError(str(error)) from error
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """SIGTERM, like Ctrl-C, ends what was started too: an engine left alone goes on in its hurry, and in everybody's
+    way."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _benchmark(name: str) -> Any:
