@@ -161,15 +161,13 @@ def added_table(measured: Iterable[Measured]) -> str:
     rows = []
     for one in measured:
         for heard in one.answers:
-            added, engine = heard.added_ms, heard.rows["engine"]
-            figures = (nearest_rank(added, 50), nearest_rank(added, 99), spread(added))
-            n_known, still = np.isfinite(added).sum(), heard.added_in_stillness_ms()
-            others = (one.condition.block_ms, nearest_rank(engine, 50), nearest_rank(engine, 99))
-            condition = one.condition
+            added, still, engine = heard.added_ms, heard.added_in_stillness_ms(), heard.rows["engine"]
+            in_all = (nearest_rank(added, 50), nearest_rank(added, 99), spread(added))
+            n_known = np.isfinite(added).sum()
+            others = (spread(still), one.condition.block_ms, nearest_rank(engine, 50), nearest_rank(engine, 99))
             rows.append((
-                f"{condition.block_samples}", f"{condition.sample_rate}", f"{condition.look_ahead_ms} ms",
-                TITLES[heard.track], *(f"{value:.2f}" for value in figures), f"{len(still)} of {n_known}",
-                *(f"{value:.2f}" for value in (spread(still), *others)),
+                *cells_of(one.condition), TITLES[heard.track], *(f"{value:.2f}" for value in in_all),
+                f"{len(still)} of {n_known}", *(f"{value:.2f}" for value in others),
             ))  # fmt: skip
     return markdown(head, rows)
 
@@ -179,12 +177,16 @@ def spread(values: np.ndarray) -> float:
     return nearest_rank(values, 99) - nearest_rank(values, 50)
 
 
+def cells_of(condition: Condition) -> tuple[str, str, str]:
+    """Block, rate and dial."""
+    return f"{condition.block_samples}", f"{condition.sample_rate}", f"{condition.look_ahead_ms} ms"
+
+
 def stillness_table(measured: Iterable[Measured]) -> str:
     rows = []
     for one in (one for one in measured if len(one.wakings.late_ms)):
-        condition = one.condition
         cells = [f"{nearest_rank(one.wakings.late_ms, percent):.2f}" for percent in (50, 99, 99.9, 100)]
-        rows.append((f"{condition.block_samples}", f"{condition.sample_rate}", f"{condition.look_ahead_ms} ms", *cells))
+        rows.append((*cells_of(one.condition), *cells))
     return markdown(("block", "rate", "dial", "p50", "p99", "p99.9", "max"), rows) if rows else "Not permitted here."
 
 

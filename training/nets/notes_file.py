@@ -85,9 +85,9 @@ class NotesFileNet(nn.Module):
         A streaming net's kernels see the past alone and its answers come late: the same kernels, centred, are in time,
         or nearly so. What runs backwards is new then, and is not listened to before it has learnt something.
         """
-        own, n_taken = self.state_dict(), 0
         if "after.weight_hh_l0" in weights:
             return self._take_narrower(weights)
+        own, n_taken = self.state_dict(), 0
         for name, value in weights.items():
             target = own.get(name.replace("memory.", "before."))
             if target is None:
