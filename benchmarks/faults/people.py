@@ -76,6 +76,7 @@ class Synth:
         self.sounding: dict[tuple[int, int], float] = {}  # (channel, key) -> since when
         self.heard: list[Received] = []
         self.begun: list[tuple[float, int]] = []  # (time.monotonic(), key)
+        self.ended: list[tuple[float, float]] = []  # time.monotonic(), of beginning and end
         self._client: MidiClient | None = None
 
     def come(self) -> float:
@@ -95,12 +96,23 @@ class Synth:
         """Take in what has arrived."""
         for received in self._client.take_all() if self._client else ():
             self.heard.append(received)
-            kind, channel = received.message[0] & 0xF0, received.message[0] & 0x0F
+            kind = received.message[0] & 0xF0
+            if kind not in (NOTE_ON, NOTE_OFF):
+                continue
+            place = received.message[0] & 0x0F, received.message[1]
+            if place in self.sounding:
+                self.ended.append((self.sounding.pop(place), received.at_seconds))
             if kind == NOTE_ON and received.message[2]:
-                self.sounding[channel, received.message[1]] = received.at_seconds
+                self.sounding[place] = received.at_seconds
                 self.begun.append((received.at_seconds, received.message[1]))
-            elif kind in (NOTE_ON, NOTE_OFF):
-                self.sounding.pop((channel, received.message[1]), None)
+
+    def held_since_before(self, seconds: float) -> list[tuple[int, int]]:
+        """What was begun before that moment and still sounds."""
+        return [place for place, at in self.sounding.items() if at < seconds]
+
+    def last_end_of_those_begun_before(self, seconds: float) -> float:
+        """When the last of them was told to end; the moment itself if all had ended by then."""
+        return max([seconds, *(end for beginning, end in self.ended if beginning < seconds)])
 
     def first_after(self, seconds: float) -> float | None:
         """When the first message after that moment came."""

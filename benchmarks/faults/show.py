@@ -217,6 +217,11 @@ class Show:
         self.until(lambda: self.loud_after(since))
         return self.loud_after(since) or since + PATIENCE_SECONDS
 
+    def await_ends(self, of_those_before: float) -> list[tuple[int, int]]:
+        """Until all notes begun before that moment have ended; those that do not: channel, key."""
+        self.until(lambda: not self.synth.held_since_before(of_those_before))
+        return self.synth.held_since_before(of_those_before)
+
     def _first_loud(self, start: int, seconds: float) -> float | None:
         for message in self.messages[start:]:
             if message.at_seconds > seconds and _tells_of_sound(message):

@@ -138,7 +138,7 @@ def resident_bytes(pid: int) -> int:
 def forget(show: Show) -> None:
     """Ours must not grow either."""
     del show.messages[:-2000]
-    del show.synth.heard[:-1000], show.synth.begun[:-1000]
+    del show.synth.heard[:-1000], show.synth.begun[:-1000], show.synth.ended[:-1000]
     show.bands[-1].forget()
 
 
