@@ -33,6 +33,8 @@ class MidiInput:
     clock: whether a MIDI clock gives the beat. beats_per_bar: quarters in a bar, 0: unknown; the clock does not tell.
     """
 
+    wants = (Position,)
+
     def __init__(
         self,
         port: str | None = None,

@@ -36,6 +36,8 @@ class OscInput:
     radius_metres: of the room, for positions in dialects that speak in -1..1 or 0..1 (bridges/dialects.py).
     """
 
+    wants = ()
+
     def __init__(self, host: str = "127.0.0.1", port: int = RECEIVE_PORT, radius_metres: float = RADIUS_METRES) -> None:
         if isinstance(radius_metres, bool) or not 0 < radius_metres <= 1000:
             raise ValueError(f"radius_metres of the OSC input is {radius_metres}; it must be above 0, at most 1000")

@@ -107,6 +107,8 @@ class SpaceOscBridge:
     """targets: tables of SpaceTarget's fields, or "DIALECT@HOST:PORT". numbers: of the sources, from 1, by name; in
     their order unless given, a source called `click` having none."""
 
+    wants = (Position,)
+
     def __init__(
         self,
         targets: Sequence[SpaceTarget | Mapping[str, Any] | str] = ("max",),

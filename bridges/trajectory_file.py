@@ -32,6 +32,8 @@ DIGITS = 4  # tenths of a millisecond and of a millimetre
 class TrajectoryFileBridge:
     """path: of the file, ending in .txt, .coll, .csv, .json, .xml or .png; in a coll each source is a song."""
 
+    wants = (Position,)
+
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self._write = writer_of(self.path)

@@ -52,6 +52,8 @@ class Bridge(Protocol):
     #                         takes a copy and returns at once
     # status()                numbers for people, which join the session's under its name: {"load": 0.1} of the bridge
     #                         render as render_load
+    # wants: tuple[type, ...] kinds of events: live, it is sent no others (but AllNotesOff where it lost some), and not
+    #                         woken for them; without it, all
     # is_urgent: bool         True: it sends at once and quickly, and gets real-time priority when live
     # memory: Path | None     set before `open`: a folder of its own that outlives the process, to keep in it what the
     #                         same bridge must know in another process, should this one die

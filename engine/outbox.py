@@ -14,16 +14,25 @@ from engine.events import PERIODIC, AllNotesOff, Event
 
 
 class Outbox:
-    def __init__(self, sources: tuple[str, ...], capacity: int = 4096, patient: bool = False) -> None:
-        """`patient`: wait for room rather than lose anything (a file read as fast as the machine can)."""
+    def __init__(
+        self,
+        sources: tuple[str, ...],
+        capacity: int = 4096,
+        patient: bool = False,
+        wanted: tuple[type[Event], ...] = (Event,),
+    ) -> None:
+        """`patient`: wait for room rather than lose anything (a file read as fast as the machine can); `wanted`: kinds
+        of events, all others are nothing to this bridge."""
         # A SimpleQueue is C: neither side ever waits for a lock that the other holds in the middle of Python
         self._queue: Any = queue.Queue(capacity) if patient else queue.SimpleQueue()
-        self._sources, self._capacity, self._patient = sources, capacity, patient
+        self._sources, self._capacity, self._patient, self._wanted = sources, capacity, patient, wanted
         self._lossy = False
         self.n_dropped = 0
         self.n_thinned = 0  # periodic events that were not worth a place
 
     def put(self, event: Event) -> None:
+        if not isinstance(event, self._wanted):
+            return
         if self._patient:
             self._queue.put(event)
             return

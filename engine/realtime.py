@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
-from engine import memory, priority
+from engine import awake, memory, priority
 from engine.denormals import flushed
 
 _SWITCH_SECONDS = 1e-4
@@ -23,9 +23,9 @@ _SWEEPS = 60  # of these, one looks at everything
 class Calm:
     """`with Calm(live):` makes the calling thread, and if `live` the process, fit for real time; leaving undoes it.
 
-    `granted`: which of "flush to zero", "quiet collector", "fast switch", "real-time priority" and "locked memory" it
-    got; `refused`: which it did not, and how to allow it. Refusals are not errors. `report(what, message)` is told of
-    what is lost on the way.
+    `granted`: which of "flush to zero", "quiet collector", "fast switch", "real-time priority", "locked memory" and
+    "wakeful processor" it got; `refused`: which it did not, and how to allow it. Refusals are not errors.
+    `report(what, message)` is told of what is lost on the way.
     """
 
     def __init__(self, live: bool, report: Callable[[str, str], None] = lambda what, message: None) -> None:
@@ -42,6 +42,7 @@ class Calm:
             self._stack.enter_context(_fast_switch())
             self.granted += ("quiet collector", "fast switch")
             self._note("locked memory", memory.locked_memory(), memory.HOW_TO_ALLOW if memory.CAN_LOCK else "")
+            self._note("wakeful processor", awake.awake(), awake.HOW_TO_ALLOW if awake.can_ask() else "")
             self._stack.enter_context(priority.belt(lambda message: self._report("real-time priority", message)))
             how = priority.HOW_TO_ALLOW.get(sys.platform, "")
             self._note("real-time priority", priority.urgent(priority.WORKER_PRIORITY), how)

@@ -17,7 +17,7 @@ from engine.commands import Command
 from engine.company import Company
 from engine.deadline import FELT_SECONDS, Deadlines
 from engine.ensemble import Guarded
-from engine.events import Event, Fault, NoteOn, Strike
+from engine.events import PERIODIC, Event, Fault, NoteOn, Strike
 from engine.lane import Lane, push_together
 from engine.ledger import Window
 from engine.obedience import Obedience
@@ -130,6 +130,7 @@ class Session:
             "strikes": sum(lane.stats.strikes for lane in self.lanes),
             "real_time_priority": float("real-time priority" in self._calm.granted),
             "locked_memory": float("locked memory" in self._calm.granted),
+            "wakeful_processor": float("wakeful processor" in self._calm.granted),
             "dropped_frames": stats.dropped_frames,
             "xruns": stats.xruns,
             "reopened": stats.reopened,
@@ -179,7 +180,11 @@ class Session:
             return
         block = self._block[:n_frames]
         brings_news = False
+        periodic: list[Event] = []  # whoever sends it takes the interpreter from us: when all lanes have heard
         for events in push_together(self.lanes, block):
+            if self.source.clock is not None:
+                periodic += [event for event in events if isinstance(event, PERIODIC)]
+                events = [event for event in events if not isinstance(event, PERIODIC)]
             self._send(events)
             for kind in self._worked.keys() & set(map(type, events)):
                 self._worked[kind].add(time.perf_counter() - began)
@@ -187,6 +192,7 @@ class Session:
         self._frames += n_frames
         if self._ensemble is not None:
             self._send(self._ensemble.process(self._frames))
+        self._send(periodic)
         self._hand_on(block)
         worked_seconds = time.perf_counter() - began
         self._busy.add(worked_seconds * self.source.sample_rate / n_frames)
@@ -243,7 +249,7 @@ class Session:
         )  # fmt: skip
         for name, bridge in self._bridges:
             bridge.open(info)
-            outbox = Outbox(names, patient=patient)
+            outbox = Outbox(names, patient=patient, wanted=getattr(bridge, "wants", (Event,)))
             pump = Pump(name, bridge, outbox, self.source.clock, self._report)
             self._pumps.append(pump)
             pump.start()

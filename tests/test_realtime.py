@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import struct
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import memory
+from engine import awake, memory
 from engine.realtime import Broom, Calm
 
 
@@ -109,6 +110,45 @@ def test_memory_is_not_locked_under_a_limit_that_can_be_reached(monkeypatch, sof
         assert granted == is_granted
     assert ("lock" in calls) == ("unlock" in calls) == is_granted
     assert ((-1, -1) in calls) == (soft_and_hard[1] == -1)
+
+
+def bearable_microseconds() -> int:
+    """What the kernel goes by now, of all that have asked."""
+    return struct.unpack("@i", awake.DEVICE.read_bytes()[:4])[0]
+
+
+@pytest.mark.skipif(not awake.can_ask(), reason="this system has no /dev/cpu_dma_latency")
+def test_the_processor_is_kept_awake_where_it_is_said_to_be_and_let_sleep_afterwards():
+    before = bearable_microseconds()
+    with Calm(True) as calm:
+        is_granted = "wakeful processor" in calm.granted
+        assert is_granted != ("wakeful processor" in calm.refused)
+        assert bearable_microseconds() == (min(before, awake._bearable_microseconds()) if is_granted else before)
+    assert bearable_microseconds() == before
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="no list of open files here")
+@pytest.mark.parametrize(("driver", "microseconds"), [("haltpoll\n", 0), ("intel_idle\n", 20), (None, 20)])
+def test_a_virtual_processor_is_not_to_halt_at_all(monkeypatch, tmp_path, driver, microseconds):
+    """Its host would decide when it goes on; a real one may halt as long as its caches stay full."""
+    monkeypatch.setattr(awake, "DEVICE", tmp_path / "cpu_dma_latency")
+    monkeypatch.setattr(awake, "_DRIVER", tmp_path / "current_driver")
+    awake.DEVICE.touch()
+    if driver is not None:
+        awake._DRIVER.write_text(driver)
+    n_open = len(os.listdir("/dev/fd"))
+    with awake.awake() as is_granted:
+        assert is_granted and len(os.listdir("/dev/fd")) == n_open + 1, "it holds as long as the file is open"
+        assert bearable_microseconds() == microseconds
+    assert len(os.listdir("/dev/fd")) == n_open
+
+
+def test_who_may_not_keep_the_processor_awake_is_told_how(monkeypatch, tmp_path):
+    for device, is_there in ((tmp_path, True), (tmp_path / "none", False)):  # a folder cannot be written to
+        monkeypatch.setattr(awake, "DEVICE", device)
+        with Calm(True) as calm:
+            assert "wakeful processor" not in calm.granted
+            assert ("udev" in calm.refused.get("wakeful processor", "")) == is_there
 
 
 OVERWORKED = """

@@ -46,8 +46,8 @@ class Listener:
 class ScriptedSource(ArraySource):
     """Calls `script[frame]` when that many frames have been read: commands arrive at known moments."""
 
-    def __init__(self, samples, script):
-        super().__init__(samples, RATE, block_samples=BLOCK)
+    def __init__(self, samples, script, paced=False):
+        super().__init__(samples, RATE, block_samples=BLOCK, paced=paced)
         self.script, self.n_read = script, 0
 
     def read(self, out):
@@ -58,9 +58,9 @@ class ScriptedSource(ArraySource):
         return n
 
 
-def make(samples, bridges, script=None, names=("a",), stages=None, ensemble=None):
+def make(samples, bridges, script=None, names=("a",), stages=None, ensemble=None, paced=False):
     script = script or {}
-    source = ScriptedSource(samples, {at: (lambda c=c: c(session)) for at, c in script.items()})
+    source = ScriptedSource(samples, {at: (lambda c=c: c(session)) for at, c in script.items()}, paced)
     source.open()
 
     def chain(name):
@@ -88,6 +88,45 @@ def test_every_bridge_hears_every_event_and_is_closed_once():
     make(samples, listeners).run()
     assert listeners[0].events == listeners[1].events and len(listeners[0].of(Strike)) == 10
     assert [listener.closed for listener in listeners] == [1, 1]
+
+
+def test_a_bridge_is_sent_what_it_wants_and_nothing_else():
+    samples = np.zeros(RATE, np.float32)
+    samples[1000:9000:800] = 0.9
+    everything, strikes, nothing = Listener(), Listener(), Listener()
+    strikes.wants, nothing.wants = (Strike, Fault), ()
+    make(samples, [everything, strikes, nothing]).run()
+    assert strikes.events == everything.of(Strike) and len(everything.events) > len(strikes.events) > 0
+    assert not nothing.events
+
+
+class Meter:
+    """A Level for every block."""
+
+    features, hop_samples, latency_samples = None, BLOCK, BLOCK - 1
+
+    def prepare(self, stream):
+        self.source = stream.source
+
+    def reset(self):
+        pass
+
+    def process(self, frame):
+        frame.emit(Level(self.source, frame.end_sample, frame.end_sample, -20.0, -10.0))
+
+
+def test_live_what_is_played_upon_waits_for_no_periodic_news_of_the_same_block_whoever_hears_it():
+    samples = np.zeros(10 * BLOCK, np.float32)
+    samples[50::BLOCK] = 0.9
+    heard = {}
+    for paced in (False, True):
+        listener = Listener()
+        make(samples, [listener], None, ("a", "b"), lambda: [("meter", Meter()), ("click", ClickStage(BLOCK))],
+             paced=paced).run()  # fmt: skip
+        heard[paced] = listener.of((Strike, Level))
+    order = [(e.reported_sample, isinstance(e, Level)) for e in heard[True] if e.reported_sample <= len(samples)]
+    assert order == sorted(order) and {is_level for _, is_level in order} == {False, True}
+    assert sorted(heard[True], key=repr) == sorted(heard[False], key=repr)
 
 
 def test_a_note_that_sounds_at_the_end_of_the_source_ends():

@@ -34,6 +34,8 @@ class RenderBridge:
     None: the default one. buffer_ms: kept ready for the device; grows by itself when it proves too little.
     position_delay_ms: a tick of the space, and 40 more for it to be known in time. radius_metres: of the room."""
 
+    wants = (Position,)
+
     def __init__(
         self,
         layout: str = "quad",

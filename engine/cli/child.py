@@ -139,6 +139,7 @@ def _settle(config: Config, bridges: list[tuple[str, Any]], life: int, memory: P
 class _LastBridge:
     """Opened last: when its turn comes, every other bridge is open and listening begins. Carries nothing."""
 
+    wants = ()
     when_open: Callable[[], None]
 
     def open(self, session: Any) -> None:

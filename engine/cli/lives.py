@@ -18,11 +18,14 @@ from engine.bridge import Bridge, SessionInfo
 from engine.config import PluginConfig
 from engine.registry import BRIDGES, find, make
 
-_UNTOLD = (events.Level, events.Feature)  # so many, and worth so little, that they end with the process
+_KINDS = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event)}
+_UNTOLD = {events.Level, events.Feature}  # so many, and worth so little, that they end with the process
 
 
 class Journal:
     """A bridge: events as lines of JSON, the first line for the session. `path`: of the file."""
+
+    wants = tuple(_KINDS - _UNTOLD - {events.Event})
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,7 +36,7 @@ class Journal:
         self._write({"sources": session.sources, "sample_rate": session.sample_rate})
 
     def send(self, event: events.Event) -> None:
-        if not isinstance(event, _UNTOLD) and type(event) is getattr(events, type(event).__name__, None):
+        if type(event) is getattr(events, type(event).__name__, None):  # not another package's
             self._write([type(event).__name__, *astuple(event)])
 
     def tick(self) -> None:
