@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple
 
@@ -54,6 +55,10 @@ class SampleClock:
         target = min(self._earliest)
         step = min(max(target - fit.offset_seconds, -MAX_SLEW * elapsed), MAX_SLEW * elapsed)
         self._fit = _Fit(n_frames, monotonic_seconds, fit.offset_seconds + step)
+
+    def forget(self) -> None:
+        """The device has lost its time (an xrun): how early blocks came before says nothing of those from now on."""
+        self._earliest = [math.inf, math.inf]
 
     def seconds_of(self, sample: int) -> float:
         """Monotonic time at which frame `sample` arrived, or will; before anything was observed, frame 0 is now-ish."""

@@ -53,6 +53,20 @@ def test_a_crystal_that_is_off_is_followed(ppm):
     assert clock.seconds_of(int(n_frames[-1])) == pytest.approx(seconds[-1], abs=0.25e-3)
 
 
+@pytest.mark.parametrize("lost_seconds", [0.002, 0.05])
+def test_a_device_that_has_lost_its_time_is_believed_from_then_on(lost_seconds):
+    n_frames, seconds = arrivals(3.0)
+    seconds[250:] += lost_seconds
+    clock = observed(n_frames[:250], seconds[:250])
+    clock.forget()
+    times = [clock.seconds_of(int(n_frames[249]))]
+    for n, at in zip(n_frames[250:265], seconds[250:265], strict=True):
+        clock.observe(int(n), float(at))
+        times.append(clock.seconds_of(int(n)))
+    assert times == sorted(times), "it never runs backwards"
+    assert times[-1] == pytest.approx(seconds[264], abs=1e-6)
+
+
 def test_time_lost_by_the_device_is_caught_up_with():
     n_frames, seconds = arrivals(10.0)
     seconds[200:] += 0.5  # nothing came for half a second, and it went on where it was

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from engine.driver.callback import STAMP_FRAMES, STAMP_NANOSECONDS
+from engine.driver.callback import STAMP_FRAMES, STAMP_NANOSECONDS, XRUNS
 from engine.driver.device import DeviceInfo, find_device, list_devices
 from engine.driver.ring import Ring
 from engine.sources import device as device_module
@@ -158,3 +158,19 @@ def test_what_comes_back_stands_at_its_time_and_the_clock_counts_every_frame_han
     assert told[-1] == len(heard)
     assert source.stats.dropped_frames == len(heard) - 960
     assert (source.stats.reopened, source.warning) == (1, "")
+
+
+def test_after_an_xrun_the_clock_goes_by_what_comes_from_then_on(monkeypatch):
+    capture, lost_seconds = ScriptedCapture(), 0.016
+    monkeypatch.setattr(device_module, "Capture", lambda: capture)
+    source, out, began = DeviceSource(), np.zeros((480, 1), np.float32), time.monotonic()
+    capture.appear()
+    capture.give(480, began)
+    source.open()
+    source.read(out)
+    for n in range(1, 40):
+        capture._ring.head[XRUNS] = n >= 20
+        capture.give(480, began + n * 480 / RATE + lost_seconds * (n >= 20))
+        source.read(out)
+    assert source.stats.xruns == 1
+    assert source.clock.seconds_of(480) == pytest.approx(began + lost_seconds, abs=1e-6)

@@ -42,8 +42,7 @@ STATUS = {"taken_p50_ms": 0.1, "taken_p99_ms": 0.2, "strike_work_p50_ms": 0.4, "
 def cycles_of(n_frames: int, late_seconds: np.ndarray | float = 0.0, period: int = PERIOD) -> Cycles:
     """From monotonic second 100 on, each period as late as said."""
     first = np.arange(0, n_frames, period)
-    due = 100.0 + first / RATE
-    return Cycles(first, due + late_seconds, due + late_seconds)
+    return Cycles(first, 100.0 + first / RATE + late_seconds)
 
 
 class StrikeKeeper:

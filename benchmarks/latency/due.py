@@ -14,14 +14,15 @@ STEP_WINDOW_SECONDS, STEP_SECONDS = 0.25, 0.0003  # all of so long later than al
 def due_seconds(cycles: Cycles, sample_rate: int) -> np.ndarray:
     """[n], as of time.monotonic(), had neither server nor player ever been late.
 
-    JACK's own count is smoothed over periods that were late, and moves with them. Nothing is ever early, so the
-    earliest of a second or two, by that count or by the player's own clock, tells the truth (as in engine/clock.py).
+    Nobody is ever called early, so the earliest call of a second or two tells the truth, but for the some hundredths
+    of a millisecond that the quickest takes (as in engine/clock.py). JACK's own count (jack_get_cycle_times) does not:
+    it is smoothed, and for a second after an xrun as much as ten milliseconds away from what happens.
 
     But a server without a sound card that has missed its time altogether (an xrun) begins a new one from there, and
     so does all that it plays: only the period in which that happens is late.
     """
     nominal = (cycles.first_frame - cycles.first_frame[0]) / sample_rate
-    offsets = np.minimum(cycles.due_seconds, cycles.began_seconds) - nominal
+    offsets = cycles.began_seconds - nominal
     bounds = [0, *_steps(offsets, nominal), len(offsets)]
     earliest = [_earliest(offsets[a:b], nominal[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
     return nominal + np.concatenate(earliest)

@@ -30,18 +30,14 @@ START_SECONDS = 10
 STOP_SECONDS = 5  # a synchronous server may take longer to leave; then it is killed
 SETTLE_SECONDS = 10
 MAX_PORTS = 64
-# Words of a player's state; from SCRATCH on four to work in
-N_PORTS, N_FRAMES, TURNS, SAMPLES, PLAYING, POSITION, CLIENT, LOG, LOG_ROWS, LOGGED, SCRATCH = range(11)
-PORTS = SCRATCH + 4
+# Words of a player's state; from SCRATCH on two to work in
+N_PORTS, N_FRAMES, TURNS, SAMPLES, PLAYING, POSITION, LOG, LOG_ROWS, LOGGED, SCRATCH = range(10)
+PORTS = SCRATCH + 2
 STATE_WORDS = PORTS + MAX_PORTS
-LOG_WORDS = 3  # of a row: first frame of the array, microseconds since the period was due, monotonic nanoseconds
+LOG_WORDS = 2  # of a row: first frame of the array, monotonic nanoseconds
 
 _serial = itertools.count(1)
 _port_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
-_cycle_times = types.ExternalFunction(
-    "jack_get_cycle_times", types.int32(types.voidptr, types.voidptr, types.voidptr, types.voidptr, types.voidptr)
-)
-_jack_time = types.ExternalFunction("jack_get_time", types.int64())
 _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.voidptr))
 
 
@@ -49,7 +45,6 @@ class Cycles(NamedTuple):
     """One row per period in which an array was played. Seconds are those of time.monotonic()."""
 
     first_frame: np.ndarray  # of the array
-    due_seconds: np.ndarray  # when the period began, by JACK's own smoothed count
     began_seconds: np.ndarray  # when the player was called in it
 
 
@@ -137,7 +132,7 @@ class ArrayPlayer:
         self._state[[N_PORTS, N_FRAMES, TURNS]] = n_channels, len(self._samples), turns
         self._state[SAMPLES] = self._samples.ctypes.data
         self._log = np.zeros((len(self._samples) // server.period_samples + 2, LOG_WORDS), np.int64)
-        self._state[[CLIENT, LOG, LOG_ROWS]] = _address(self.client._ptr), self._log.ctypes.data, len(self._log)
+        self._state[[LOG, LOG_ROWS]] = self._log.ctypes.data, len(self._log)
         self._state[PORTS : PORTS + n_channels] = [_address(port._ptr) for port in self.ports]
         self._callback = compiled_play()
         failed = jack._lib.jack_set_process_callback(
@@ -174,8 +169,8 @@ class ArrayPlayer:
 
     def cycles(self) -> Cycles:
         """The periods played so far."""
-        first_frame, late_microseconds, nanoseconds = self._log[: self._state[LOGGED]].T.copy()
-        return Cycles(first_frame, nanoseconds / 1e9 - late_microseconds / 1e6, nanoseconds / 1e9)
+        first_frame, nanoseconds = self._log[: self._state[LOGGED]].T.copy()
+        return Cycles(first_frame, nanoseconds / 1e9)
 
     def close(self) -> None:
         self.client.deactivate()
@@ -200,18 +195,8 @@ def _note_cycle(state, position):
     scratch, logged = state[SCRATCH:], state[LOGGED]
     if logged < state[LOG_ROWS]:
         row = carray(as_pointer(state[LOG]), (logged + 1) * LOG_WORDS, types.int64)[logged * LOG_WORDS :]
-        frames, began, ends, length = scratch[0:], scratch[1:], scratch[2:], scratch[3:]
-        _cycle_times(
-            as_pointer(state[CLIENT]),
-            as_pointer(frames.ctypes.data),
-            as_pointer(began.ctypes.data),
-            as_pointer(ends.ctypes.data),
-            as_pointer(length.ctypes.data),
-        )
-        # JACK counts microseconds of its own (CLOCK_MONOTONIC_RAW on Linux): only their differences are used
-        row[0], row[1] = position, _jack_time() - scratch[1]
         _clock_gettime(CLOCK, as_pointer(scratch.ctypes.data))
-        row[2] = scratch[0] * 1_000_000_000 + scratch[1]
+        row[0], row[1] = position, scratch[0] * 1_000_000_000 + scratch[1]
         store_release(state, LOGGED, logged + 1)
 
 

@@ -166,12 +166,14 @@ class DeviceSource:
                     self._owe(missing)  # between the last silence and the first block
                     self._n_before += missing
                     return self._read_silence(out)
+            if (xruns := self._xruns_before + int(ring.head[XRUNS])) > self.stats.xruns:
+                self.stats.xruns = xruns
+                self.clock.forget()
             self.clock.observe(self._n_before + n_stamped, seconds)
         n = converter.read(ring, out) if converter else ring.read(out)
         self._n_given += n
         n_dropped = converter.out_frames(ring.dropped_frames) if converter else ring.dropped_frames
         self.stats.dropped_frames = self._dropped_before + n_dropped
-        self.stats.xruns = self._xruns_before + int(ring.head[XRUNS])
         return n
 
     def _read_silence(self, out: np.ndarray) -> int:
