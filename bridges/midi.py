@@ -28,6 +28,7 @@ POLL_SECONDS = 0.25  # between two looks whether the port is there
 # At so many looks an instrument that was just connected is told what has ended: on a busy machine JACK loses what is
 # sent in the cycle that connects, and a synthesizer has a port before it has a sound.
 LOOKS_THAT_END = 3
+AGAIN_SECONDS = 1.0  # ends sent so long before JACK missed a period are said again: they may have been lost in it
 _SUSTAIN, _ALL_NOTES_OFF = 64, 123  # controllers, MIDI 1.0
 
 
@@ -78,6 +79,7 @@ class MidiBridge:
         self._genre_told: dict[str, int] = {}  # source -> number
         self._pedals_down: set[str] = set()  # sources
         self._owed: dict[Place, None] = {}  # note-offs that are still to be sent, in order
+        self._ended: dict[Place, float] = {}  # when an end was sent, monotonic seconds; of late
         self._strike_ends: deque[tuple[float, Owner]] = deque()  # (monotonic seconds, whose)
         self._next_poll_seconds = 0.0
         self._n_looks_that_end = 0
@@ -164,6 +166,7 @@ class MidiBridge:
         self._owe(places)
         for place in tuple(self._owed):
             self._put(_message("note_off", place.channel, note=place.key))
+            self._ended[place] = time.monotonic()
             del self._owed[place]
 
     def _reset_channels(self, channels: Iterable[int]) -> None:
@@ -191,6 +194,7 @@ class MidiBridge:
             if self._port.look_after_cables():
                 self._n_looks_that_end = LOOKS_THAT_END
             self._silence_what_it_may_have_missed()
+            self._say_again_what_may_be_lost()
             self._kept.port = self._port.state
             return
         was_open = self._port.is_open
@@ -216,6 +220,19 @@ class MidiBridge:
         self._n_looks_that_end -= 1
         self._silence(place for place in self._kept.places() if not self._table.sounds_at(place))
         self._reset_channels(self._all_channels())
+
+    def _say_again_what_may_be_lost(self) -> None:
+        """The ends of late, if the system has stumbled; not beginnings: a note that comes late is worse than none."""
+        since = time.monotonic() - AGAIN_SECONDS
+        self._ended = {place: at for place, at in self._ended.items() if at > since}
+        if not self._port.has_stumbled():
+            return
+        for place in self._ended:
+            if not self._table.sounds_at(place):
+                self._put(_message("note_off", place.channel, note=place.key))
+        if self.sends_pedal:
+            for channel in self._all_channels():
+                self._send_pedal(channel)
 
     def _channels_used_by(self, source: str) -> set[int]:
         strikes = {DRUM_CHANNEL} if self._plays_drums else set()

@@ -36,6 +36,7 @@ class MidiPort:
         self._client: rtmidi.MidiOut | rtmidi.MidiIn | None = None
         self._api = rtmidi.API_UNSPECIFIED
         self._watch: JackWatch | None = None
+        self._n_xruns = 0  # of the server, when last asked about
         self._cables: JackCables | None = None  # of a port of our own
         self._known: set[str] = set()  # what they led to
 
@@ -85,6 +86,12 @@ class MidiPort:
     def look_after_cables(self) -> bool:
         """Connect again what was connected and is back. True: there was something."""
         return self._cables is not None and not self._server_gone() and self._cables.look()
+
+    def has_stumbled(self) -> bool:
+        """Whether the system may have lost messages since this was last asked."""
+        n_xruns = 0 if self._watch is None else self._watch.n_xruns
+        before, self._n_xruns = self._n_xruns, n_xruns
+        return n_xruns > before
 
     def lose(self) -> None:
         """Send nothing more; what it takes to find the port again is kept."""

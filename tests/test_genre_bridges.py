@@ -45,6 +45,9 @@ class Port:
     def look_after_cables(self) -> bool:
         return False
 
+    def has_stumbled(self) -> bool:
+        return False
+
     def lose(self) -> None:
         self.is_open = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from dataclasses import replace
@@ -15,6 +16,7 @@ from benchmarks.rig.midi_client import MidiClient
 from bridges import midi, midi_port
 from bridges.channels import DRUM_CHANNEL, assign_channels
 from bridges.midi import MidiBridge
+from bridges.midi_port import MidiPort
 from bridges.note_table import NoteTable, Owner, Place
 from bridges.velocity import VelocityCurve
 from engine.bridge import BridgeError, SessionInfo
@@ -37,6 +39,8 @@ def note_off(source: str, id: int, pitch: int = 60) -> NoteOff:
 def strike(source: str, id: int, state: str = TENTATIVE, is_new: bool = True) -> Strike:
     return Strike(source, 0, 0, id, state, 0.5, 1.0, is_new)
 
+
+PEDAL_DOWN = Pedal("guitar", 0, 0, True)
 
 ids, keys, some_source = st.integers(1, 6), st.integers(58, 62), st.sampled_from(SOURCES)
 any_event = st.one_of(
@@ -77,6 +81,7 @@ class UnreliablePort:
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument, self.is_plugged, self.is_open = instrument, True, False
+        self.is_stumbling = False  # what is sent meanwhile is lost
 
     def open(self) -> None:
         self.is_open = True
@@ -85,7 +90,12 @@ class UnreliablePort:
         if not (self.is_open and self.is_plugged):
             self.is_open = False
             raise BridgeError(self.gone_message)
-        self.instrument.hear(tuple(message))
+        if not self.is_stumbling:
+            self.instrument.hear(tuple(message))
+
+    def has_stumbled(self) -> bool:
+        stumbled, self.is_stumbling = self.is_stumbling, False
+        return stumbled
 
     state: dict = {}
 
@@ -225,6 +235,39 @@ def test_an_instrument_that_is_back_but_does_not_listen_yet_is_told_again_what_h
     said = list(instrument.heard)
     bridge.tick()
     assert instrument.heard == said, "and one day it is enough"
+
+
+def test_ends_that_were_lost_in_an_xrun_are_said_again_and_beginnings_are_not(monkeypatch):
+    monkeypatch.setattr(midi, "POLL_SECONDS", 0.0)
+    instrument = Instrument()
+    bridge, port = bridge_to(instrument, pedal=True)
+    for event in (note_on("guitar", 1, 60), note_on("guitar", 2, 64), note_on("guitar", 3, 67), PEDAL_DOWN):
+        bridge.send(event)
+    port.is_stumbling = True
+    for event in (note_off("guitar", 1), note_off("guitar", 3), note_on("guitar", 4, 67), note_on("guitar", 5, 71)):
+        bridge.send(event)
+    bridge.send(replace(PEDAL_DOWN, is_down=False))
+    assert instrument.sounding == {(0, 60), (0, 64), (0, 67)} and instrument.pedals == {0}
+    bridge.tick()
+    assert instrument.sounding == {(0, 64), (0, 67)}, "what has begun again at its place is not ended"
+    assert not instrument.pedals
+    n_heard = len(instrument.heard)
+    bridge.tick()
+    assert len(instrument.heard) == n_heard, "once for each time"
+
+
+@given(st.lists(any_event, max_size=30), st.integers(0, 30), st.integers(0, 30))
+def test_whatever_is_lost_in_an_xrun_nothing_is_left_that_has_ended(events, first, last):
+    instrument = Instrument()
+    bridge, port = bridge_to(instrument, pedal=True)
+    for n, event in enumerate(events):
+        if n == first:
+            port.is_stumbling = True
+        if n == last:
+            bridge._poll()  # it has stumbled no more
+        bridge.send(event)
+    bridge._poll()
+    assert all(bridge._table.sounds_at(Place(channel + 1, key)) for channel, key in instrument.sounding)
 
 
 def test_panic_ends_the_notes_of_its_source_alone():
@@ -392,6 +435,23 @@ def test_a_port_that_vanishes_is_missed_and_silenced_when_it_is_back(server, mon
         bridge.send(note_on("guitar", 3, 62))
         assert client.take_until(0x90, 62, 100)[-1].message == (0x90, 62, 100)
         bridge.close()
+
+
+def test_a_jack_server_that_misses_its_time_is_noticed_once(server):
+    port = MidiPort(None)
+    port.open()
+    try:
+        while port.has_stumbled():  # as it was connected, perhaps
+            pass
+        server._process.send_signal(signal.SIGSTOP)
+        time.sleep(0.2)  # many periods: not for anything to pass, but the fault itself
+        server._process.send_signal(signal.SIGCONT)
+        until = time.monotonic() + 20.0
+        while not port.has_stumbled():
+            assert time.monotonic() < until, "libjack told of no xrun"
+            time.sleep(0.01)
+    finally:
+        port.close()
 
 
 @pytest.mark.parametrize("port", ["synth:in", None])

@@ -38,7 +38,7 @@ from engine.stage import Stage
 NOTE_ON = 0x90
 STREAM_RATE = Config().stream_rate  # Hz, at which everything is heard
 STRIKE_WINDOW_SECONDS, NOTE_WINDOW_SECONDS = 0.08, 0.15  # after what is declared; what comes later is no answer
-SAME_MESSAGE_SECONDS = 0.5  # a MIDI and an OSC message further apart are not of the same event
+SAME_MESSAGE_SECONDS = 0.06  # a MIDI and an OSC message further apart are not of the same event: two blocks and more
 PROOF_SECONDS = 6.0  # of the tracks, heard once more to see whether the count of frames is right ...
 PROOF_MESSAGES = 16  # ... when so many of them came: soon, so that little can have been lost by then
 NEAR_BLOCKS = (0, 1, -1, 2, -2, 3, 4)
