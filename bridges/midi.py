@@ -165,7 +165,7 @@ class MidiBridge:
     def _silence(self, places: Iterable[Place]) -> None:
         self._owe(places)
         for place in tuple(self._owed):
-            self._put(_message("note_off", place.channel, note=place.key))
+            self._put_end(place)
             self._ended[place] = time.monotonic()
             del self._owed[place]
 
@@ -176,6 +176,9 @@ class MidiBridge:
                 self._send_pedal(channel)
             if not self._table.sounds_on(channel):
                 self._put(_message("control_change", channel, control=_ALL_NOTES_OFF, value=0))
+
+    def _put_end(self, place: Place) -> None:
+        self._put(_message("note_off", place.channel, note=place.key))
 
     def _put(self, message: Message) -> None:
         data = message.bytes()
@@ -229,7 +232,7 @@ class MidiBridge:
             return
         for place in self._ended:
             if not self._table.sounds_at(place):
-                self._put(_message("note_off", place.channel, note=place.key))
+                self._put_end(place)
         if self.sends_pedal:
             for channel in self._all_channels():
                 self._send_pedal(channel)

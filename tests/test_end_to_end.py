@@ -82,7 +82,9 @@ def test_what_is_played_reaches_pd_and_an_instrument_and_a_button_reaches_the_en
         if kind in (NOTE_ONS, NOTE_OFFS):
             (sounding.add if kind == NOTE_ONS else sounding.discard)(pitch)
     assert not sounding  # ends may come more than once: they are said again after an xrun
-    assert {m[1] for m in messages if m[0] == NOTE_OFFS} == {pitch for pitch, _ in heard_by_synth}
+    n_begun = Counter(pitch for pitch, _ in heard_by_synth)
+    n_ended = Counter(m[1] for m in messages if m[0] == NOTE_OFFS)
+    assert n_ended >= n_begun and n_ended.keys() == n_begun.keys()
 
     written = [(m.note, m.velocity) for m in mido.MidiFile(tmp_path / "take.mid") if m.type == "note_on" and m.velocity]
     assert Counter(written) == Counter(heard_by_pd)

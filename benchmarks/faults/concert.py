@@ -226,7 +226,7 @@ class Concert:
 
     def _require_no_stuck(self, row: Row, since: float) -> None:
         """Nothing that began before `since` sounds still, and nothing else for longer than any note of the song."""
-        old = [key for (_, key), at in self.show.synth.sounding.items() if at < since - 10.0]
+        old = self.show.synth.held_since_before(since - 10.0)
         if old:
             row.notes = f"{len(old)} stuck"
         row.require(not old, f"{len(old)} notes are stuck")
