@@ -7,7 +7,7 @@ and stream samples inside, and what leaves it speaks of source frames again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,15 +49,16 @@ class Lane:
 
     def push(self, block: np.ndarray) -> list[Event]:
         """Hear `block` [n_frames <= block_frames, n_channels]; the events it completes."""
+        self.take(block)
         events: list[Event] = []
-        for pause in self.hearing(block):
+        for pause in self.hearing():
             if pause is Pause.NEWS:
                 events += self.events
         return events + self.events
 
-    def hearing(self, block: np.ndarray) -> Iterator[SharedRunner | Pause]:
-        """`push` with pauses, as Chain.hearing makes them, and NEWS after each hop that has any. At NEWS, and at the
-        end, `events` are what is new since the last.
+    def take(self, block: np.ndarray) -> None:
+        """`block` [n_frames, n_channels] is to be heard next, by `hearing`, also by one that is under way. No more than
+        block_frames may be taken from when one begins until it ends.
         """
         mono = self._mono[: len(block)]
         self.stats.bad_samples += _mix(block, self._channels, mono, _LOUDEST)
@@ -65,6 +66,11 @@ class Lane:
         if self.overheard_by is not None:
             self.overheard_by(self._stream[self._n_waiting : self._n_waiting + n_new])
         self._n_waiting += n_new
+
+    def hearing(self) -> Iterator[SharedRunner | Pause]:
+        """Hear what was taken, with pauses, as Chain.hearing makes them, and NEWS after each hop that has any. At NEWS,
+        and at the end, `events` are what is new since the last.
+        """
         hop_samples, at = self.chain.hop_samples, 0
         self.events = []
         while self._n_waiting - at >= hop_samples:
@@ -189,30 +195,6 @@ class Lane:
         if isinstance(event, NoteOff):
             changes["onset_sample"] = self._resampler.source_frame(event.onset_sample)
         return replace(event, **changes)
-
-
-def push_together(lanes: Sequence[Lane], block: np.ndarray) -> Iterator[list[Event]]:
-    """What `push` of each lane says of `block`, in no certain order: what all of them can tell at once before what any
-    has to compute for long. A model that lanes share is run once for all."""
-    waiting = {lane: lane.hearing(block) for lane in lanes}
-    while waiting:
-        asked: dict[SharedRunner, None] = {}
-        for lane, hearing in tuple(waiting.items()):
-            for pause in hearing:
-                if pause is Pause.NEWS:
-                    yield lane.events
-                    continue
-                if pause is not Pause.WORK:
-                    asked[pause] = None
-                break
-            else:
-                del waiting[lane]
-                yield lane.events
-        for shared in asked:
-            try:
-                shared.step()
-            except Exception:  # whoever asked will ask again by itself; where that fails, its chain knows what to do
-                pass
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ from engine.company import Company
 from engine.deadline import FELT_SECONDS, Deadlines
 from engine.ensemble import Guarded
 from engine.events import PERIODIC, Event, Fault, NoteOn, Strike
-from engine.lane import Lane, push_together
+from engine.lane import Lane
 from engine.ledger import Window
 from engine.obedience import Obedience
 from engine.outbox import Outbox
@@ -27,6 +27,7 @@ from engine.pump import Pump
 from engine.realtime import Broom, Calm
 from engine.relief import Relief
 from engine.sources.base import Source
+from engine.together import push_together
 
 _MOST_FAULTS = 256  # waiting to be told
 _GRACE_SECONDS = 2  # of sound, to catch up with a device that was opened first
@@ -62,11 +63,12 @@ class Session:
         self._calm = Calm(live=False)
         self._stop = threading.Event()
         self._warning = ""  # of the source, as last told
-        self._frames = 0
+        self._frames = 0  # that all lanes have heard
+        self._blocks: list[tuple[int, float]] = []  # of this turn: their last frame, when the worker took them
         self._n_faults = 0
         self._busy = Window()  # seconds of work per second of sound
         self._wait = Window()  # from a block's arrival to the worker having dealt with it
-        self._taken = Window()  # of blocks that brought news: from arrival until the worker took them up
+        self._taken = Window()  # of blocks that brought news: from arrival until the worker took them
         self._worked = {Strike: Window(), NoteOn: Window()}  # from then until such news was handed to the bridges
         grace_frames = _GRACE_SECONDS * source.sample_rate
         self._deadlines = Deadlines(FELT_SECONDS * source.sample_rate, grace_frames)
@@ -167,7 +169,7 @@ class Session:
 
     def _turn(self) -> None:
         n_frames = self.source.read(self._block)
-        began = time.perf_counter()
+        began = time.monotonic()
         self._obedience.obey(self._frames)
         while self._faults:
             self._tell(*self._faults.popleft())
@@ -178,26 +180,51 @@ class Session:
                 self._tell("source", self._warning)
         if not n_frames:
             return
-        block = self._block[:n_frames]
-        brings_news = False
+        self._blocks = [(self._frames + n_frames, began)]
         periodic: list[Event] = []  # whoever sends it takes the interpreter from us: when all lanes have heard
-        for events in push_together(self.lanes, block):
+        for events in push_together(self.lanes, self._block[:n_frames], self._more):
             if self.source.clock is not None:
                 periodic += [event for event in events if isinstance(event, PERIODIC)]
                 events = [event for event in events if not isinstance(event, PERIODIC)]
             self._send(events)
-            for kind in self._worked.keys() & set(map(type, events)):
-                self._worked[kind].add(time.perf_counter() - began)
-                brings_news = True
+            self._time_news(events)
+        n_frames = self._blocks[-1][0] - self._frames
         self._frames += n_frames
         if self._ensemble is not None:
             self._send(self._ensemble.process(self._frames))
         self._send(periodic)
-        self._hand_on(block)
-        worked_seconds = time.perf_counter() - began
+        self._hand_on(self._block[:n_frames])
+        worked_seconds = time.monotonic() - began
         self._busy.add(worked_seconds * self.source.sample_rate / n_frames)
         if self.source.clock is not None:
-            self._keep_time(n_frames, worked_seconds, brings_news)
+            self._keep_time(n_frames, worked_seconds)
+
+    def _more(self) -> np.ndarray | None:
+        """The device's next block, if it has come while lanes are at work on the last.
+
+        None for who is late already: what waits for him is sooner heard all at once.
+        """
+        block_frames = getattr(self.source, "block_frames", 0)
+        n_taken = self._blocks[-1][0] - self._frames
+        is_late = self._blocks[0][0] - self._frames >= 2 * block_frames
+        if is_late or n_taken == len(self._block) or getattr(self.source, "waiting_frames", 0) < block_frames:
+            return None
+        n_frames = self.source.read(self._block[n_taken:])
+        if not n_frames:
+            return None
+        self._blocks.append((self._blocks[-1][0] + n_frames, time.monotonic()))
+        return self._block[n_taken : n_taken + n_frames]
+
+    def _time_news(self, events: list[Event]) -> None:
+        """How long ago the block came, and was taken, that made `events` known: of the first of each kind."""
+        now = time.monotonic()
+        for kind, worked in self._worked.items():
+            if (event := next((event for event in events if isinstance(event, kind)), None)) is not None:
+                block = (block for block in self._blocks if block[0] >= event.reported_sample)
+                end_frame, taken = next(block, self._blocks[-1])
+                worked.add(now - taken)
+                if self.source.clock is not None:
+                    self._taken.add(taken - self.source.clock.seconds_of(end_frame))
 
     def _hand_on(self, block: np.ndarray) -> None:
         """To bridges that want the sound itself. One that fails gets no more of it."""
@@ -209,13 +236,10 @@ class Session:
                 self._hearers.remove(hearer)
                 self._tell(f"bridge {name}", f"bridge {name} hears no more: {type(error).__name__}: {error}")
 
-    def _keep_time(self, n_frames: int, worked_seconds: float, brings_news: bool) -> None:
+    def _keep_time(self, n_frames: int, worked_seconds: float) -> None:
         """Of a turn that dealt with `n_frames`: how late it was, and what follows from that."""
         now = time.monotonic()
-        waited_seconds = now - self.source.clock.seconds_of(self._frames)
-        self._wait.add(waited_seconds)
-        if brings_news:
-            self._taken.add(waited_seconds - worked_seconds)
+        self._wait.add(now - self.source.clock.seconds_of(self._frames))
         n_waiting = getattr(self.source, "waiting_frames", self.source.clock.sample_at(now) - self._frames)
         block_frames = getattr(self.source, "block_frames", 0) or n_frames
         n_before = self._deadlines.n_hops

@@ -7,8 +7,9 @@ import numpy as np
 from engine.chain import Chain
 from engine.events import Event, NoteOff, NoteOn, Strike
 from engine.features.frontend import FrontEnd
-from engine.lane import Lane, push_together
+from engine.lane import Lane
 from engine.spec import StreamSpec
+from engine.together import push_together
 from tests.support.toy_model import SPEC
 from tests.support.toy_stages import ClickStage, GateStage
 

@@ -7,13 +7,14 @@ from engine.build import build_chain, build_chains, build_session
 from engine.config import Config, SourceConfig
 from engine.demo.source import FOLDER
 from engine.events import Fault, NoteOn
-from engine.lane import Lane, push_together
+from engine.lane import Lane
 from engine.models.card import ModelError, find_model, read_card
 from engine.models.runner import Runner
 from engine.models.shared import SharedRunner
 from engine.sources.array import ArraySource
 from engine.sources.whole import read_mono
 from engine.stages.notes import NotesStage
+from engine.together import push_together
 from tests.support.toy_model import write_toy_model
 
 NEARLY = 1e-5  # sums in another order
@@ -184,6 +185,20 @@ def lanes_of(guitars, names):
 def events_of(lanes, guitars):
     blocks = np.split(guitars[0], range(441, len(guitars[0]), 441))
     return [event for block in blocks for events in push_together(lanes, block) for event in events]
+
+
+def test_blocks_that_come_while_a_model_runs_for_all_change_nothing(guitars):
+    expected = events_of(lanes_of(guitars, "abc"), guitars)
+    lanes, events = lanes_of(guitars, "abc"), []
+    for block in np.split(guitars[0], range(441, len(guitars[0]), 441)):
+        pieces = np.split(block, range(63, len(block), 63))
+        more = lambda: pieces.pop(0) if pieces else None  # noqa: B023, E731 - is done with before the next block
+        while pieces:
+            events += [event for news in push_together(lanes, pieces.pop(0), more) for event in news]
+    for name in "abc":
+        own = [told(event) for event in events if event.source == name]
+        assert own == [told(event) for event in expected if event.source == name]
+        assert sum(event[0] == "NoteOn" for event in own) > 5
 
 
 def test_a_lane_whose_stage_fails_takes_no_other_with_it(guitars, monkeypatch):

@@ -16,8 +16,9 @@ import numpy as np
 from benchmarks.throughput.sound import HOP_FRAMES, HOP_SECONDS, SAMPLE_RATE, guitar, hops
 from engine.build import build_chains
 from engine.config import Config, SourceConfig
-from engine.lane import Lane, push_together
+from engine.lane import Lane
 from engine.realtime import Calm
+from engine.together import push_together
 
 
 def listen(chain: tuple[str, ...], n_channels: int, n_hops: int) -> dict[str, object]:
