@@ -49,6 +49,7 @@ class MidiBridge:
     ports = staticmethod(port_names)
     wants = (NoteOn, NoteOff, Strike, Pedal, Genre, AllNotesOff)
     is_urgent = True
+    never_waits = True
     leaves_sounding = True  # if its process dies, and until it is opened in another
     memory: Path | None = None
 

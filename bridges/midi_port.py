@@ -67,14 +67,14 @@ class MidiPort:
         self.is_open = True
 
     def send(self, message: Sequence[int]) -> None:
-        """Raise BridgeError if the port is gone or the system refuses; it then has to be opened again."""
+        """Raise BridgeError if the port is gone or the system refuses; it then has to be opened again. Never waits."""
         if not self.is_open or self._server_gone():
-            self.lose()
+            self.is_open = False
             raise BridgeError(self.gone_message)
         try:
             self._client.send_message(message)
         except (rtmidi.RtMidiError, RuntimeError, ValueError) as error:
-            self.lose()
+            self.is_open = False  # closing takes a while, and is done when it is opened again
             raise BridgeError(f"MIDI port {self.name!r} takes nothing any more: {error}") from error
 
     def is_present(self) -> bool:
@@ -108,6 +108,8 @@ class MidiPort:
                 if self._client is None:
                     return False
                 self._watch_jack()
+            if self._client.is_port_open():
+                self._client.close_port()
             self._connect([self._client])
         except BridgeError:
             return False

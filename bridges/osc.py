@@ -105,6 +105,7 @@ class OscBridge:
     """targets: tables of OscTarget's fields, or "HOST:PORT"; status_hz: how often the session's numbers are sent."""
 
     is_urgent = True
+    never_waits = True
 
     def __init__(
         self, targets: Sequence[OscTarget | Mapping[str, Any] | str] = (OscTarget(),), status_hz: float = 4.0

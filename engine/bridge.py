@@ -1,8 +1,9 @@
 """The contract of a bridge: a way out of the engine (MIDI, OSC, a file, a screen), or in.
 
-Each bridge gets a bounded outbox and a thread of its own from the session, so a slow one delays nobody. `open` may
-raise, in one sentence (`BridgeError`, ValueError, OSError); `send` may raise too: the session counts it, reports it
-once in a while, and goes on sending. `close` is always called, once, after the last event, with every NoteOff sent.
+Each bridge gets a bounded outbox and a thread of its own from the session, so a slow one delays nobody; it is called by
+one thread at a time, and told everything in order. `open` may raise, in one sentence (`BridgeError`, ValueError,
+OSError); `send` may raise too: the session counts it, reports it once in a while, and goes on sending. `close` is
+always called, once, after the last event, with every NoteOff sent.
 
 Packages add bridges by the entry-point group `ictus.bridges`; options in a configuration become keyword arguments.
 """
@@ -42,7 +43,7 @@ class Bridge(Protocol):
     def send(self, event: Event) -> None: ...
 
     def tick(self) -> None:
-        """Called about 20 times a second between events, on the bridge's own thread."""
+        """Called about 20 times a second, between two events, on the bridge's own thread."""
 
     def close(self) -> None: ...
 
@@ -55,6 +56,8 @@ class Bridge(Protocol):
     # wants: tuple[type, ...] kinds of events: live, it is sent no others (but AllNotesOff where it lost some), and not
     #                         woken for them; without it, all
     # is_urgent: bool         True: it sends at once and quickly, and gets real-time priority when live
+    # never_waits: bool       True: `send` computes, and calls a system that keeps nobody waiting, not even if it fails:
+    #                         live, the worker itself calls it, with all but periodic news
     # memory: Path | None     set before `open`: a folder of its own that outlives the process, to keep in it what the
     #                         same bridge must know in another process, should this one die
     # leaves_sounding: bool   True: if the process dies, `open` and `close` in another one put things right

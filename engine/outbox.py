@@ -27,14 +27,18 @@ class Outbox:
         self._queue: Any = queue.Queue(capacity) if patient else queue.SimpleQueue()
         self._sources, self._capacity, self._patient, self._wanted = sources, capacity, patient, wanted
         self._lossy = False
+        self._n_in = self._n_out = 0  # each counted by one thread alone
         self.n_dropped = 0
         self.n_thinned = 0  # periodic events that were not worth a place
 
+    def wants(self, event: Event) -> bool:
+        return isinstance(event, self._wanted)
+
     def put(self, event: Event) -> None:
-        if not isinstance(event, self._wanted):
+        if not self.wants(event):
             return
         if self._patient:
-            self._queue.put(event)
+            self._add(event)
             return
         n_waiting = self._queue.qsize()
         if isinstance(event, PERIODIC) and n_waiting > self._capacity // 2:
@@ -45,16 +49,29 @@ class Outbox:
                 self._lossy = True
                 now = event.reported_sample
                 for source in self._sources:  # beyond the capacity, once: there is room before it happens again
-                    self._queue.put_nowait(AllNotesOff(source, now, now, "overflow"))
+                    self._add(AllNotesOff(source, now, now, "overflow"))
         else:
             self._lossy = False
-            self._queue.put_nowait(event)
+            self._add(event)
 
     def get(self, timeout_seconds: float) -> Event | None:
         try:
             return self._queue.get(timeout=timeout_seconds)
         except queue.Empty:
             return None
+
+    def dealt_with(self) -> None:
+        """What `get` gave last has reached the bridge."""
+        self._n_out += 1
+
+    @property
+    def is_settled(self) -> bool:
+        """For whoever puts: all that was ever put has reached the bridge."""
+        return self._n_in == self._n_out
+
+    def _add(self, event: Event) -> None:
+        self._n_in += 1
+        self._queue.put(event)
 
     def __len__(self) -> int:
         return self._queue.qsize()

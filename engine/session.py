@@ -256,7 +256,7 @@ class Session:
         for event in filter(self._relief.passes, events):
             self._n_faults += isinstance(event, Fault)
             for pump in self._pumps:
-                pump.outbox.put(event)
+                pump.put(event)
 
     def _tell(self, where: str, message: str) -> None:
         self._send([Fault("", self._frames, self._frames, where, message)])

@@ -429,8 +429,10 @@ def test_an_engine_that_dies_is_reported_in_one_sentence(folder, tmp_path):
 
 
 def test_it_ends_by_itself_after_the_seconds_given_and_leaves_nothing_behind(folder, tmp_path):
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment, in_memory = {**os.environ, "TMPDIR": str(tmp_path)}, Path("/dev/shm")
+    before = set(in_memory.glob("ictus-*"))
     done = ictus("live", "-f", folder / "long.wav", "--chain", "level", "--seconds", "0.5", env=environment)
+    assert set(in_memory.glob("ictus-*")) == before
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.name for path in tmp_path.iterdir()} <= {".ses"}  # which is ONNX Runtime's
     assert 0.2 < float(re.search(r"Listened for ([\d.]+) s", done.stdout)[1]) < 5.0

@@ -437,6 +437,43 @@ def test_a_port_that_vanishes_is_missed_and_silenced_when_it_is_back(server, mon
         bridge.close()
 
 
+def test_a_port_that_refuses_keeps_nobody_waiting_and_is_opened_again(server, monkeypatch):
+    monkeypatch.setattr(midi, "POLL_SECONDS", 0.0)
+
+    class Refusing:
+        """Of what it is asked, only sending is refused; closing would take a while."""
+
+        def __init__(self, client):
+            self.client, self.n_closed = client, 0
+
+        def __getattr__(self, name):
+            return getattr(self.client, name)
+
+        def send_message(self, message):
+            raise RuntimeError("no room")
+
+        def close_port(self):
+            self.n_closed += 1
+            self.client.close_port()
+
+    with MidiClient("synth") as client:
+        bridge = MidiBridge(port="synth:in")
+        bridge.open(SESSION)
+        bridge.send(note_on("guitar", 1, 60))
+        plain = bridge._port._client
+        bridge._port._client = refusing = Refusing(plain)
+        with pytest.raises(BridgeError, match="'synth:in' takes nothing any more: no room"):
+            bridge.send(note_on("guitar", 2, 61))
+        assert not bridge._port.is_open and not refusing.n_closed
+        tick_until(bridge, lambda: refusing.n_closed)
+        bridge._port._client = plain
+        tick_until(bridge, lambda: bridge._port.is_open)
+        bridge.send(note_on("guitar", 3, 62))
+        heard = [received.message for received in client.take_until(0x90, 62, 100)]
+        assert heard[0] == (0x90, 60, 100) and (0x80, 60, 64) in heard
+        bridge.close()
+
+
 def test_a_jack_server_that_misses_its_time_is_noticed_once(server):
     port = MidiPort(None)
     port.open()

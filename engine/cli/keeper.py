@@ -8,12 +8,12 @@ that were left sounding, and to finish the files.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from typing import Any
 
 from engine.cli.errors import CliError
 from engine.cli.process import EngineDied, EngineProcess
+from engine.scratch import new_folder
 
 HEIR_AFTER_SECONDS = 2.0  # of listening: not while the first notes are played
 RETRY_SECONDS = 1.0  # when an heir cannot start, such as while its device is away
@@ -28,7 +28,7 @@ class Keeper:
 
     def __init__(self, tables: dict[str, Any], seconds: float | None) -> None:
         self._tables, self._seconds = tables, seconds
-        self._memory = tempfile.mkdtemp(prefix="ictus-")
+        self._memory = new_folder()
         self._life = 1
         self._engine: EngineProcess | None = EngineProcess(tables, seconds, self._memory)
         self._unsettled: list[int] = []  # lives whose files are not finished yet

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.errors import CliError
+from engine.scratch import new_folder
 
 END_SECONDS = 45.0  # to end its notes and close its files: more than a session allows its bridges
 
@@ -34,7 +35,7 @@ class EngineProcess:
     def __init__(
         self, tables: dict[str, Any], seconds: float | None, memory: str | None = None, life: int = 1, do: str = "play"
     ) -> None:
-        self._own_memory = None if memory else tempfile.mkdtemp(prefix="ictus-")
+        self._own_memory = None if memory else new_folder()
         log, self._log_path = tempfile.mkstemp(prefix="ictus-engine-", suffix=".log")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli.child"],

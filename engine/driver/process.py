@@ -11,7 +11,6 @@ import mmap
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.scratch import new_file
+
 if TYPE_CHECKING:
     from engine.driver.ring import Ring
 
 LEAVE_SECONDS = 2.0  # for a driver to close its stream
-SHARED_MEMORY = Path("/dev/shm")  # on Linux a file in memory; elsewhere a temporary file, mapped
 
 
 class Child:
@@ -98,7 +98,7 @@ def shared_ring(n_channels: int, capacity_frames: int) -> tuple[Path, Ring]:
     from engine.driver.ring import USER_SEMAPHORE, Ring
     from engine.driver.wakeup import Wakeup
 
-    path = _new_file(Ring.n_bytes(n_channels, capacity_frames))
+    path = new_file(Ring.n_bytes(n_channels, capacity_frames))
     ring = Ring(n_channels, capacity_frames, map_file(path))
     Wakeup(ring.head[USER_SEMAPHORE:]).prepare()
     return path, ring
@@ -117,11 +117,3 @@ def remove(path: Path) -> None:
 
 def say(**answer: object) -> None:
     print(json.dumps(answer), flush=True)
-
-
-def _new_file(n_bytes: int) -> Path:
-    folder = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-    handle, name = tempfile.mkstemp(prefix="ictus-", dir=folder)
-    os.ftruncate(handle, n_bytes)
-    os.close(handle)
-    return Path(name)
