@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 import numpy as np
 
 from engine.errors import IctusError
-from engine.events import Event, Fault, NoteOff, NoteOn, Pedal, Strike
+from engine.events import TENTATIVE, Event, Fault, NoteOff, NoteOn, Pedal, Strike
 from engine.features.frontend import FrontEnd
 from engine.models.shared import SharedRunner
 from engine.place import Place
-from engine.spec import FeatureSpec, StreamSpec
-from engine.stage import Frame, Stage
+from engine.section import Section, n_soon_done
+from engine.spec import StreamSpec
+from engine.stage import Stage
 
 _NEVER = 1 << 62  # stream samples
 _LONG_HOP_SECONDS = 0.005  # stages of shorter hops are soon done, and are in a hurry themselves
@@ -54,32 +56,26 @@ class Chain:
         self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)
         self.stream = stream
         self._long_hop_samples = round(_LONG_HOP_SECONDS * stream.sample_rate)
-        specs = dict.fromkeys(stage.features for _, stage in stages if stage.features is not None)
-        self._front_ends: dict[FeatureSpec, FrontEnd] = {spec: FrontEnd(spec) for spec in specs}
-        lengths = {self.hop_samples, *hops, *(spec.hop_samples for spec in specs)}
-        self._hops = {length: np.zeros(length, np.float32) for length in lengths}
-        self._all = [self._placed(name, stage) for name, stage in stages]
+        n_ahead = 0 if is_slow else n_soon_done(stages, self._long_hop_samples)
+        self._vanguard = Section(stages[:n_ahead], stream, self.hop_samples, ids=(1, 2))
+        ids = (2, 2) if n_ahead else (1, 1)
+        self._others = Section(stages[n_ahead:], stream, self.hop_samples, self._unspeakable, ids)
+        self._front_ends = self._vanguard.front_ends | self._others.front_ends
+        self._all = self._vanguard.places + self._others.places
+        self._ahead: deque[list[Event]] = deque()  # of each hop that only the vanguard has heard: what it said
         for place in self._all:
             if place.awaits:
                 place.stage.awaited = tuple(self.stage(name) for name in place.awaits)  # type: ignore[attr-defined]
         self.reset()
 
-    def _placed(self, name: str, stage: Stage) -> Place:
-        hop_samples = stage.hop_samples or self.hop_samples
-        front_end = None if stage.features is None else self._front_ends[stage.features]
-        return Place(name, stage, hop_samples, self._hops[hop_samples], front_end)
-
     def reset(self) -> None:
         """Back to sample 0, with every stage at work again."""
         self._live = list(self._all)
-        self._frame = Frame(self.stream, self._unspeakable)
+        self._ahead.clear()
+        for section in (self._vanguard, self._others):
+            section.reset()
         for place in self._all:
-            place.reset()
             self._set_confirmable(place, True)
-        for hop in self._hops.values():
-            hop[...] = 0
-        for front_end in self._front_ends.values():
-            front_end.reset()
 
     def process(self, samples: np.ndarray) -> list[Event]:
         """`samples`: [hop_samples] float32, finite."""
@@ -92,23 +88,37 @@ class Chain:
         through all of them together lets the model step in between, once for all; if nobody does, the stage will. And
         NEWS after each stage that told a strike, which no later stage changes; WORK before each front-end of long hops.
         """
-        frame = self._frame
-        start = frame.end_sample
-        frame.end_sample += self.hop_samples
-        frame.events = []
-        for length, hop in self._hops.items():
-            at = start % length
-            hop[at : at + self.hop_samples] = samples
-        due = [one for one in self._front_ends.values() if frame.end_sample % one.spec.hop_samples == 0]
+        is_ahead = bool(self._ahead)
+        events = self._ahead.popleft() if is_ahead else []
+        sections = [self._others] if is_ahead else [self._vanguard, self._others]
+        begun = [(section, section.begin(samples, events)) for section in sections]
+        if is_ahead:
+            self._let_stand(events)
+        for section, due in begun:
+            yield from self._hearing(section, due)
+
+    def hear_ahead(self, samples: np.ndarray) -> list[Event]:
+        """Let the vanguard hear the next hop that it has not heard; `hearing` is to be given that hop all the same, in
+        its turn. What it says; others will add to it.
+        """
+        events: list[Event] = []
+        for _ in self._hearing(self._vanguard, self._vanguard.begin(samples, events)):
+            pass
+        self._ahead.append(events)
+        return events
+
+    def _hearing(self, section: Section, due: list[FrontEnd]) -> Iterator[SharedRunner | Pause]:
+        """`due`: front-ends whose hop is complete."""
+        frame = section.frame
         if len(self._live) < len(self._all):
-            self._call_back()
-        for place in tuple(self._live):
+            self._call_back(section)
+        for place in section.places:
             if frame.end_sample % place.hop_samples == 0 and place in self._live:
                 if (front_end := place.front_end) in due:
                     if front_end.spec.hop_samples >= self._long_hop_samples:
                         yield Pause.WORK
                     due.remove(front_end)
-                    front_end.process(self._hops[front_end.spec.hop_samples])
+                    front_end.process(section.hops[front_end.spec.hop_samples])
                 frame.samples, frame.features = place.samples, place.features
                 if place.ask is not None and (asked := self._ask(place)) is not None:
                     yield asked
@@ -117,48 +127,55 @@ class Chain:
                 if any(isinstance(event, Strike) for event in frame.events[n_before:]):
                     yield Pause.NEWS
         for front_end in due:  # whose stages rest: they will want to know what was before
-            front_end.process(self._hops[front_end.spec.hop_samples])
+            front_end.process(section.hops[front_end.spec.hop_samples])
 
     def skip_to(self, end_sample: int) -> None:
         """What comes next ends one hop after `end_sample`, a whole number of hops; if that leaves out some, all begin
         afresh behind them. Nothing may be sounding."""
-        if end_sample == self._frame.end_sample:
+        if end_sample == self.end_sample:
             return
-        self._frame.end_sample = end_sample
-        for hop in self._hops.values():
-            hop[...] = 0
-        for front_end in self._front_ends.values():
-            front_end.reset()
+        for section in (self._vanguard, self._others):
+            section.frame.end_sample = end_sample
+            section.forget()
         for place in self._live:
             place.back_at_sample = end_sample
         self._live = []
 
     @property
+    def has_vanguard(self) -> bool:
+        return bool(self._vanguard.places)
+
+    @property
     def end_sample(self) -> int:
-        """Stream samples heard so far."""
-        return self._frame.end_sample
+        """Stream samples that all have heard so far."""
+        return self._others.frame.end_sample
+
+    @property
+    def ahead_sample(self) -> int:
+        """Stream samples that the vanguard has heard so far."""
+        return self._vanguard.frame.end_sample
 
     @property
     def events(self) -> list[Event]:
-        """Of the last hop, in stream samples."""
-        return self._frame.events
+        """Of the last hop that all have heard, in stream samples."""
+        return self._others.frame.events
 
     def end_notes(self, reason: str) -> list[Event]:
         """A NoteOff for everything that sounds and the pedal up, as of now."""
-        self._frame.events = []
+        events = self._afresh()
         for place in tuple(self._live):
             self._close(place, reason)
-        return self._frame.events
+        return events
 
     def rest(self, name: str, on: bool) -> list[Event]:
         """Stage `name` is to rest until it is called back by `on` False; what it has sounding ends. KeyError."""
         place = self._place(name)
-        self._frame.events = []
+        events = self._afresh()
         if on and place in self._live:
             self._close(place, "overload")
             self._stand_down(place)
-        place.back_at_sample = _NEVER if on else self._frame.end_sample
-        return self._frame.events
+        place.back_at_sample = _NEVER if on else place.frame.end_sample
+        return events
 
     def stage(self, name: str) -> Stage:
         return self._place(name).stage
@@ -184,6 +201,12 @@ class Chain:
             rows[place.name] = place.stage.latency_samples + (front_end.latency_samples if front_end else 0)
         return rows
 
+    def _afresh(self) -> list[Event]:
+        """What is said from now on goes there."""
+        events: list[Event] = []
+        self._vanguard.frame.events = self._others.frame.events = events
+        return events
+
     def _place(self, name: str) -> Place:
         for place in self._all:
             if place.name == name:
@@ -192,26 +215,27 @@ class Chain:
 
     def _ask(self, place: Place) -> SharedRunner | None:
         try:
-            return place.ask(self._frame)
+            return place.ask(place.frame)
         except Exception:  # what is wrong with it will come out when it is called
             return None
 
     def _call(self, place: Place) -> None:
-        frame, n_before = self._frame, len(self._frame.events)
+        events = place.frame.events
+        n_before = len(events)
         try:
-            place.stage.process(frame)
+            place.stage.process(place.frame)
         except Exception as error:  # someone's stage may raise anything; the others must go on
-            del frame.events[n_before:]
+            del events[n_before:]
             self._rest(place, error)
-        place.keep_track(self._frame.events[n_before:])
+        place.keep_track(events[n_before:])
 
     def _rest(self, place: Place, error: Exception) -> None:
         """Out of the chain, its notes over, until it is tried again."""
-        now, what = self._frame.end_sample, f"stage {place.name}"
-        seconds = place.rest_after_failure(now, self.stream.sample_rate)
+        now, what = place.frame.end_sample, f"stage {place.name}"
+        seconds = place.rest_after_failure(self.stream.sample_rate)
         message = f"{what} failed and rests for {seconds:g} s: {type(error).__name__}: {error}"
-        self._frame.emit(Fault(self.stream.source, now, now, what, message))
-        place.end_all(self._frame, "stage lost")
+        place.frame.emit(Fault(self.stream.source, now, now, what, message))
+        place.end_all("stage lost")
         self._stand_down(place)
 
     def _stand_down(self, place: Place) -> None:
@@ -221,18 +245,28 @@ class Chain:
         for other in tuple(self._live):
             if place.name in other.awaits:
                 self._stand_down(other)
-                if leave := getattr(other.stage, "leave", None):
-                    self._guard(leave)
+                self._leave(other)
 
-    def _call_back(self) -> None:
+    def _leave(self, place: Place) -> None:
+        if leave := getattr(place.stage, "leave", None):
+            self._guard(place, leave)
+
+    def _let_stand(self, events: list[Event]) -> None:
+        """What the vanguard said ahead, to be judged by others: should those be gone by now, it stands."""
+        if any(isinstance(event, Strike) and event.state == TENTATIVE for event in events):
+            for place in self._others.places:
+                if place.confirms and place not in self._live:
+                    self._leave(place)
+
+    def _call_back(self, section: Section) -> None:
         """Those that have rested, in their places and with nothing in mind."""
-        for place in self._all:
-            if place in self._live or self._frame.end_sample < place.back_at_sample:
+        for place in section.places:
+            if place in self._live or place.frame.end_sample < place.back_at_sample:
                 continue
             if not all(self._place(name) in self._live for name in place.awaits):
                 continue
             try:
-                place.resume(self._frame)
+                place.resume()
             except Exception as error:
                 self._live.append(place)
                 self._rest(place, error)
@@ -245,19 +279,21 @@ class Chain:
             self.stage(name).confirmable = on  # type: ignore[attr-defined]
 
     def _close(self, place: Place, reason: str) -> None:
-        n_before = len(self._frame.events)
+        events = place.frame.events
+        n_before = len(events)
         if close := getattr(place.stage, "close_notes", None):
-            self._guard(close, reason)  # its notes are ended below all the same
-        place.keep_track(self._frame.events[n_before:])
-        place.end_all(self._frame, reason)
+            self._guard(place, close, reason)  # its notes are ended below all the same
+        place.keep_track(events[n_before:])
+        place.end_all(reason)
 
-    def _guard(self, say: Callable[..., None], *arguments: str) -> None:
+    def _guard(self, place: Place, say: Callable[..., None], *arguments: str) -> None:
         """`say(frame, ...)`, unless it fails: then it has said nothing."""
-        n_before = len(self._frame.events)
+        events = place.frame.events
+        n_before = len(events)
         try:
-            say(self._frame, *arguments)
+            say(place.frame, *arguments)
         except Exception:
-            del self._frame.events[n_before:]
+            del events[n_before:]
 
 
 def _check_order(stages: list[tuple[str, Stage]], stream: StreamSpec) -> None:

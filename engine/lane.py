@@ -7,6 +7,7 @@ and stream samples inside, and what leaves it speaks of source frames again.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -71,11 +72,11 @@ class Lane:
         """Hear what was taken, with pauses, as Chain.hearing makes them, and NEWS after each hop that has any. At NEWS,
         and at the end, `events` are what is new since the last.
         """
-        hop_samples, at = self.chain.hop_samples, 0
+        hop_samples = self.chain.hop_samples
         self.events = []
-        while self._n_waiting - at >= hop_samples:
-            hop = self._stream[at : at + hop_samples]
-            told: list[Event] = []
+        while self._n_waiting - self._at >= hop_samples:
+            hop = self._stream[self._at : self._at + hop_samples]
+            told = self._told_ahead.popleft() if self._told_ahead else []
             for pause in self.chain.hearing(hop):
                 if pause is Pause.NEWS:
                     strikes = [event for event in self.chain.events if isinstance(event, Strike) and event not in told]
@@ -84,7 +85,7 @@ class Lane:
                 yield pause
                 if pause is Pause.NEWS:
                     self.events = []
-            at += hop_samples
+            self._at += hop_samples
             if self.slow is not None:
                 self.slow.hear(hop)
                 self.events += self._passed(self._slow_news())
@@ -94,9 +95,25 @@ class Lane:
             if self.events:
                 yield Pause.NEWS
                 self.events = []
-        if at:
-            self._stream[: self._n_waiting - at] = self._stream[at : self._n_waiting].copy()
-            self._n_waiting -= at
+        if self._at:
+            self._stream[: self._n_waiting - self._at] = self._stream[self._at : self._n_waiting].copy()
+            self._n_waiting -= self._at
+            self._at = 0
+
+    def look_ahead(self) -> list[Event]:
+        """While `hearing` rests before a long piece of work: the strikes in what was taken meanwhile, as far as stages
+        tell them that are soon done.
+        """
+        hop_samples = self.chain.hop_samples
+        strikes: list[Event] = []
+        while self.chain.has_vanguard:
+            at = self._at + hop_samples * (1 + len(self._told_ahead))
+            if self._n_waiting - at < hop_samples:
+                break
+            said = self.chain.hear_ahead(self._stream[at : at + hop_samples])
+            self._told_ahead.append([event for event in said if isinstance(event, Strike)])
+            strikes += self._passed(self._in_source_frames(self._told_ahead[-1], self.chain.ahead_sample))
+        return strikes
 
     def flush(self) -> list[Event]:
         """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""
@@ -144,7 +161,9 @@ class Lane:
             self.slow.reset()
         self._resampler.reset()
         self.events: list[Event] = []
-        self._n_waiting = 0  # stream samples in front of _stream that are not a whole hop yet
+        self._n_waiting = 0  # stream samples in front of _stream ...
+        self._at = 0  # ... of which so many were heard by all
+        self._told_ahead: deque[list[Event]] = deque()  # strikes told of each hop that follows the one that is heard
 
     @property
     def hop_frames(self) -> float:

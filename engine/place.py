@@ -24,6 +24,7 @@ class Place:
     hop_samples: int
     samples: np.ndarray  # the hop it hears, [hop_samples]
     front_end: FrontEnd | None  # whose features of that hop it listens to
+    frame: Frame  # by which it is told of the hop, and tells
     sounding: dict[int, NoteOn] = field(default_factory=dict)  # by id
     pedal_is_down: bool = False
     rest_seconds: float = FIRST_REST_SECONDS  # how long the next one would be
@@ -41,15 +42,16 @@ class Place:
         self.pedal_is_down = False
         self.rest_seconds, self.back_at_sample = FIRST_REST_SECONDS, 0
 
-    def resume(self, frame: Frame) -> None:
+    def resume(self) -> None:
         """Called back in mid-stream, with nothing in mind."""
         if resume := getattr(self.stage, "resume", None):
-            resume(frame)
+            resume(self.frame)
         else:
             self.stage.reset()
 
-    def rest_after_failure(self, now: int, sample_rate: int) -> float:
-        """From stream sample `now` on; for how many seconds."""
+    def rest_after_failure(self, sample_rate: int) -> float:
+        """From now on; for how many seconds."""
+        now = self.frame.end_sample
         if now - self.back_at_sample > GOOD_SECONDS * sample_rate:
             self.rest_seconds = FIRST_REST_SECONDS
         seconds = self.rest_seconds
@@ -67,9 +69,9 @@ class Place:
             elif isinstance(event, Pedal):
                 self.pedal_is_down = event.is_down
 
-    def end_all(self, frame: Frame, reason: str) -> None:
+    def end_all(self, reason: str) -> None:
         """Emit the end, now, of all that sounds."""
-        now = frame.end_sample
+        frame, now = self.frame, self.frame.end_sample
         for on in self.sounding.values():
             frame.emit(NoteOff(on.source, now, now, on.id, on.pitch, on.at_sample, reason))
         if self.pedal_is_down:

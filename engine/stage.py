@@ -42,16 +42,25 @@ from .spec import FeatureSpec, StreamSpec
 class Frame:
     """One hop of one source, as every stage of its chain sees it. Reused from hop to hop: copy what you keep."""
 
-    __slots__ = ("end_sample", "events", "features", "samples", "stream", "_last_id", "_unspeakable")
+    __slots__ = (
+        "end_sample", "events", "features", "samples", "stream", "_first_id", "_id_step", "_next_id", "_unspeakable",
+    )  # fmt: skip
 
-    def __init__(self, stream: StreamSpec, unspeakable: tuple[type[Event], ...] = ()) -> None:
+    def __init__(
+        self, stream: StreamSpec, unspeakable: tuple[type[Event], ...] = (), first_id: int = 1, id_step: int = 1
+    ) -> None:
         """`unspeakable`: the kinds of event that may not be emitted here."""
         self.stream, self._unspeakable = stream, unspeakable
+        self._first_id, self._id_step = first_id, id_step
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to sample 0."""
         self.end_sample = 0  # stream samples heard so far, this hop included
         self.samples: np.ndarray = np.zeros(0, np.float32)  # [stage.hop_samples], finite, the newest last
         self.features: np.ndarray | None = None  # [n_channels, n_bands] of stage.features, or None
         self.events: list[Event] = []  # of this hop so far, this source, in stream samples
-        self._last_id = 0
+        self._next_id = self._first_id
 
     def emit(self, event: Event) -> None:
         """Send `event` on its way; its samples count stream samples, which the lane turns into source frames."""
@@ -61,8 +70,9 @@ class Frame:
 
     def new_id(self) -> int:
         """A fresh id for a strike or a note: one count per source, so that no two stages clash."""
-        self._last_id += 1
-        return self._last_id
+        given = self._next_id
+        self._next_id += self._id_step
+        return given
 
 
 @runtime_checkable

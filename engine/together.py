@@ -1,7 +1,8 @@
 """Lanes that hear the same blocks take turns: what can be told at once goes before what has to be computed for long.
 
 A lane that hears only strikes is done with a block in a tenth of a millisecond, one that hears notes in one or two, and
-by then the next block has come. So whoever is done hears that one while the others are still at work.
+by then the next block has come. So whoever is done hears that one while the others are still at work; and of these,
+those stages that are soon done.
 """
 
 from __future__ import annotations
@@ -44,14 +45,13 @@ def push_together(
     def hear(block: np.ndarray | None) -> Iterator[list[Event]]:
         if block is None:
             return
-        busy = tuple(at_work)
         for lane in lanes:
-            if lane not in busy:
-                lane.take(block)
+            lane.take(block)
+            if lane in at_work:
+                yield lane.look_ahead()
+            else:
                 at_work[lane] = lane.hearing()
                 yield from go_on(lane)
-        for lane in busy:
-            lane.take(block)
 
     yield from hear(block)
     while at_work:

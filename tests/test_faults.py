@@ -115,8 +115,8 @@ def test_the_notes_after_a_failure_stand_at_their_own_time(tmp_path, monkeypatch
     real_step, failed = stage._runner.step, []
 
     def fail_once():
-        if not failed and chain._frame.end_sample > 0.3 * RATE:
-            failed.append(chain._frame.end_sample)
+        if not failed and chain.end_sample > 0.3 * RATE:
+            failed.append(chain.end_sample)
             raise RuntimeError("once")
         real_step()
 

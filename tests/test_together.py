@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.chain import Chain
-from engine.events import NoteOn, Strike
+from engine.events import Fault, NoteOn, Strike
 from engine.features.frontend import FrontEnd
 from engine.lane import Lane
 from engine.session import Session
 from engine.sources.array import ArraySource
 from engine.spec import StreamSpec
+from engine.stages.link import LinkStage
 from engine.together import push_together
 from tests.support.toy_model import SPEC
 from tests.support.toy_stages import ClickStage, GateStage
 
 RATE, HOP, BLOCK = 16_000, 160, 1024
-QUICK, LONG, BOTH = ["click"], ["gate"], ["click", "gate"]
+QUICK, LONG, BOTH, LINKED = ["click"], ["gate"], ["click", "gate"], ["strike", "notes", "link"]
 
 
 class ListeningGate(GateStage):
@@ -29,7 +32,8 @@ class ListeningGate(GateStage):
 
 
 def lane_of(name: str, stages: list[str], rate: int = RATE) -> Lane:
-    made = {"click": ClickStage(HOP // 5), "gate": ListeningGate(SPEC.hop_samples)}
+    click, gate = ClickStage(HOP // 5), ListeningGate(SPEC.hop_samples)
+    made = {"click": click, "gate": gate, "strike": click, "notes": gate, "link": LinkStage(5.0, 20.0)}
     return Lane(name, Chain([(s, made[s]) for s in stages], StreamSpec(name, RATE)), (0,), rate, BLOCK)
 
 
@@ -47,18 +51,31 @@ def click() -> np.ndarray:
 
 
 def told(events, lane):
-    return [(type(e), e.at_sample, e.reported_sample, e.id) for e in events if e.source == lane.name]
+    """Strikes may be told before what was heard before them; but for that, all in order."""
+    own = [event for event in events if event.source == lane.name]
+    news = [isinstance(event, Strike) and event.is_new for event in own]
+    return [event for event, is_strike in zip(own, news, strict=True) if is_strike] + [
+        event for event, is_strike in zip(own, news, strict=True) if not is_strike
+    ]
 
 
 LANES = [lane_of(name, stages, rate) for name, stages, rate in (
     ("a", LONG, RATE), ("b", QUICK, RATE), ("c", BOTH, 3 * RATE), ("d", QUICK, 44_100), ("e", BOTH, RATE),
+    ("f", LINKED, RATE), ("g", LINKED, 44_100),
 )]  # fmt: skip
 
 
 def heard_by(lanes: list[Lane], sound: np.ndarray) -> dict[Lane, list[tuple]]:
     """Each by itself."""
     blocks = np.split(sound, range(BLOCK, len(sound), BLOCK))
-    return {lane: told([event for block in blocks for event in lane.push(block)], lane) for lane in lanes}
+    heard = {lane: [event for block in blocks for event in lane.push(block)] for lane in lanes}
+    assert all(
+        [e.reported_sample for e in events] == sorted(e.reported_sample for e in events) for events in heard.values()
+    )
+    for events in heard.values():
+        ids = [event.id for event in events if isinstance(event, NoteOn) or isinstance(event, Strike) and event.is_new]
+        assert len(set(ids)) == len(ids), "no strike and note share one"
+    return {lane: told(events, lane) for lane, events in heard.items()}
 
 
 @given(st.integers(0, 99), st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=1, max_size=60))
@@ -122,6 +139,72 @@ def test_a_strike_in_a_block_that_comes_before_a_run_for_all_does_not_wait_for_i
     for events in push_together(lanes, sound, lambda: waiting.pop() if waiting else None):
         order += [(type(event), event.source, shared.n_steps) for event in events]
     assert order[-3:] == [(Strike, "quick", 0), (NoteOn, "a", 1), (NoteOn, "b", 1)]
+
+
+@pytest.mark.parametrize("stages", [BOTH, LINKED])
+def test_a_strike_of_ones_own_source_waits_for_no_long_work_on_what_was_before(stages, monkeypatch):
+    n_computed, compute = [], FrontEnd.process
+    monkeypatch.setattr(FrontEnd, "process", lambda self, hop: (n_computed.append(1), compute(self, hop))[1])
+    lane = lane_of("a", stages)
+    sound, waiting = np.full((HOP, 1), 0.3, np.float32), [click()]
+    n_computed.clear()
+    order = []
+    for events in push_together([lane], sound, lambda: waiting.pop() if waiting else None):
+        order += [(type(event), event.at_sample, len(n_computed)) for event in events]
+    assert order[:2] == [(Strike, HOP + 7, 0), (NoteOn, 0, 1)]
+    assert lane.stats.strikes == 1 == sum(news[0] is Strike for news in order)
+
+
+def test_what_was_told_ahead_stands_where_nobody_is_left_to_judge_it():
+    class Failing(ListeningGate):
+        def process(self, frame):
+            raise RuntimeError("no more")
+
+    stages = [("strike", ClickStage(HOP // 5)), ("notes", Failing(SPEC.hop_samples)), ("link", LinkStage())]
+    lane = Lane("a", Chain(stages, StreamSpec("a", RATE)), (0,), RATE, BLOCK)
+    lane.reset()
+    waiting = [click()]
+    sound = np.zeros((HOP, 1), np.float32)
+    events = [e for news in push_together([lane], sound, lambda: waiting.pop() if waiting else None) for e in news]
+    assert any(isinstance(event, Fault) for event in events), "the notes failed after the strike was told"
+    strikes = [(event.id, event.state) for event in events if isinstance(event, Strike)]
+    assert strikes == [(1, "tentative"), (1, "confirmed")]
+
+
+def vanguard(*stages: tuple[str, object]) -> list[str]:
+    return [place.name for place in Chain(list(stages), StreamSpec("a", RATE))._vanguard.places]
+
+
+def test_who_may_hear_ahead_is_soon_done_and_shares_nothing_with_those_behind():
+    class Waiting(ListeningGate):
+        awaits = ("two",)
+
+    class Shared(ClickStage):
+        features = replace(SPEC, hop_samples=32)
+
+    class Both(GateStage):
+        features = Shared.features
+
+    one, two, gate = ("one", ClickStage()), ("two", ClickStage()), ("gate", ListeningGate(SPEC.hop_samples))
+    assert vanguard(one, two, gate) == ["one", "two"]
+    assert vanguard(one, gate, two) == ["one"]
+    assert vanguard(gate, one, two) == []
+    assert vanguard(one, two) == [], "nobody is ever at work for long"
+    assert vanguard(one, two, ("waiting", Waiting(SPEC.hop_samples))) == ["one"]
+    assert vanguard(one, ("shared", Shared()), gate) == ["one", "shared"]
+    assert vanguard(one, ("shared", Shared()), gate, ("both", Both(32))) == ["one"], "they listen to one front-end"
+
+
+def test_who_is_sent_back_to_the_start_has_heard_nothing_ahead():
+    lane, sound = lane_of("a", LINKED), music(3, 5 * HOP)
+    expected = lane.push(sound)
+    lane.reset()
+    waiting = [click()]
+    for _ in push_together([lane], np.zeros((HOP, 1), np.float32), lambda: waiting.pop() if waiting else None):
+        break  # in the middle of things
+    assert not waiting
+    lane.reset()
+    assert lane.push(sound) == expected
 
 
 def test_nobody_is_asked_for_more_where_nobody_has_long_work():
@@ -203,7 +286,7 @@ def test_a_session_takes_what_waits_while_lanes_work_and_loses_nothing_of_it(n_w
         lane.reset()
     expected = heard_by(lanes, sound)
     for lane in lanes:
-        until_the_end = [news for news in told(keeper.events, lane) if news[2] <= 9600]
+        until_the_end = [event for event in told(keeper.events, lane) if event.reported_sample <= 9600]
         assert until_the_end == expected[lane]
     assert session.status()["seconds"] == 0.6
 
