@@ -18,19 +18,13 @@ JITTER_BOUND_MS = 1.0  # p99 - p50 of what is added, at blocks of HEADLINE_BLOCK
 UNEXPLAINED_BOUND_MS = 0.2  # between the sum of the ledger's rows and what was measured, means
 CLICK_GRACE_MS = 0.2  # a click at half of full scale may take 3 samples of 16 kHz more than is declared
 PERCENTILES = (50, 95, 99, 99.9, 100)
-TITLES = {
-    "click": "click → strike", "hits": "click → strike, alone", "kit": "drum hit → strike", "piano": "piano → note",
-    "sound": "recording",
-}  # fmt: skip
-CLICKS = ("click", "hits")
+TITLES = {"click": "click → strike", "kit": "drum hit → strike", "piano": "piano → note", "sound": "recording"}
 
 WHAT = (
     "Milliseconds from the instant at which a sound would have reached a microphone (a device hands a block over when "
     "its last sample has been heard) to the instant at which another program had the message. Clicks are heard by "
-    "`strike`, drum hits by `drums`, piano notes by `notes`, all at the same time: clicks once in a source that "
-    "listens for notes too, whose model they may have to wait for, and once in one that listens for strikes alone. "
-    "Jitter: p95 − p5; sd: standard deviation. A MIDI message leaves with the next period of JACK, up to a block "
-    "later than OSC."
+    "`strike`, drum hits by `drums`, piano notes by `notes`, all at the same time. Jitter: p95 − p5; sd: standard "
+    "deviation. A MIDI message leaves with the next period of JACK, up to a block later than OSC."
 )
 STILL = (
     "By how much somebody on each core woke late who only sleeps, 500 times a second, above the priority of everybody "
@@ -207,7 +201,7 @@ def _broken(measured: Measured, heard: Answers) -> Iterable[str]:
     if not np.isfinite(heard.added_ms).any():
         yield f"{where}: no answer can be taken apart, so nothing is known of what was added"
         return
-    if heard.track in CLICKS:
+    if heard.track == "click":
         declared = sum(heard.declared_ms.values())
         latest = nearest_rank(heard.heard_ms, 100)
         if latest > declared + CLICK_GRACE_MS:

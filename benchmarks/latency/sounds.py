@@ -27,7 +27,7 @@ LOUDEST = 0.5  # of full scale
 BEGIN_SHARE = 0.01  # of a sound's peak
 CLICK_SECONDS = 1 / 16_000  # one sample at the rate at which everything is heard
 RENDER_RATE = 48_000
-WHOLE_CHAIN, STRIKES_ALONE = ("level", "strike", "notes", "link"), ("level", "strike")
+WHOLE_CHAIN = ("level", "strike", "notes", "link")
 SOUND_SECONDS, HELD_SECONDS = 1.2, 0.35
 
 CLICK_EVERY_SECONDS, DRUM_EVERY_SECONDS, NOTE_EVERY_SECONDS = 0.11, 0.21, 0.33
@@ -55,22 +55,19 @@ class Track:
 def made_tracks(seconds: float, sample_rate: int, seed: int) -> tuple[Track, ...]:
     """Clicks, drums and a piano, all at the same time."""
     random = np.random.default_rng([seed, 1])
-    drums, notes = sounds(sample_rate)
+    hits, notes = sounds(sample_rate)
     return (
         click_track(seconds, sample_rate, seed),
-        click_track(seconds, sample_rate, seed + 1, "hits", STRIKES_ALONE),
-        _track("kit", "strike", ("level", "drums"), {0: drums}, DRUM_EVERY_SECONDS, seconds, sample_rate, random),
+        _track("kit", "strike", ("level", "drums"), {0: hits}, DRUM_EVERY_SECONDS, seconds, sample_rate, random),
         _track("piano", "note", WHOLE_CHAIN, notes, NOTE_EVERY_SECONDS, seconds, sample_rate, random),
     )
 
 
-def click_track(
-    seconds: float, sample_rate: int, seed: int, name: str = "click", chain: tuple[str, ...] = WHOLE_CHAIN
-) -> Track:
-    """Heard by the whole chain, as everybody has it who asks for nothing else, unless `chain` says otherwise."""
+def click_track(seconds: float, sample_rate: int, seed: int) -> Track:
+    """Heard by the whole chain, as everybody has it who asks for nothing else."""
     random = np.random.default_rng(seed)
     click = np.full(max(1, round(CLICK_SECONDS * sample_rate)), LOUDEST, np.float32)
-    return _track(name, "strike", chain, {0: [click]}, CLICK_EVERY_SECONDS, seconds, sample_rate, random)
+    return _track("click", "strike", WHOLE_CHAIN, {0: [click]}, CLICK_EVERY_SECONDS, seconds, sample_rate, random)
 
 
 def description() -> str:
@@ -105,7 +102,7 @@ def recorded_track(path: Path, labels: Path, sample_rate: int) -> Track:
     if len({stimulus.pitch > 0 for stimulus in stimuli}) != 1:
         raise ValueError(f"{labels} must hold notes alone or strikes alone, and one at the least")
     kind = "note" if stimuli[0].pitch else "strike"
-    chain = WHOLE_CHAIN if kind == "note" else STRIKES_ALONE
+    chain = WHOLE_CHAIN if kind == "note" else ("level", "strike")
     heard = np.concatenate([lead, resample(sound, rate, sample_rate), lead])
     return Track("sound", kind, chain, heard, tuple(sorted(stimuli, key=lambda stimulus: stimulus.frame)))
 
