@@ -4,6 +4,9 @@ A stage is told once what stream it will hear (`prepare`: may allocate, compile,
 (`process`: fills what it owns, emits events, should not raise; if it does, it rests for a while and the chain goes on
 without it), and can be sent back to the first sample (`reset`: same arrays, same events again).
 
+Live, the first stages of a chain may be called for the next hop before those behind them, if these compute for long,
+have heard this one. Every stage hears all hops in order, with the events of that hop; nothing else is between them.
+
 Packages add stages by the entry-point group `ictus.stages`; the name is what configurations and `--chain` say:
 
     [project.entry-points."ictus.stages"]
