@@ -14,12 +14,11 @@ from engine.events import TENTATIVE, Event, Fault, NoteOff, NoteOn, Pedal, Strik
 from engine.features.frontend import FrontEnd
 from engine.models.shared import SharedRunner
 from engine.place import Place
-from engine.section import Section, n_soon_done
+from engine.section import Section, n_soon_done, takes_long
 from engine.spec import StreamSpec
 from engine.stage import Stage
 
 _NEVER = 1 << 62  # stream samples
-_LONG_HOP_SECONDS = 0.005  # stages of shorter hops are soon done, and are in a hurry themselves
 PROMPT_EVENTS = (Strike, NoteOn, NoteOff, Pedal)  # what is played upon: nothing slow may say it
 
 
@@ -40,6 +39,9 @@ class Chain:
     Stages may hop at different lengths; the chain's is their greatest common divisor, and each stage is called when
     its own hop is complete, in the order of the chain. Front-ends run once per FeatureSpec, whoever listens.
 
+    The first stages, if they are soon done and others are not, are the vanguard: they may hear what follows while the
+    others are still at work on what was before (`hear_ahead`). Nobody hears anything else for it.
+
     `slow`: the chain of those stages of the same stream that need not be prompt, for whoever can let them listen
     without waiting for them. None: there are none.
     """
@@ -49,17 +51,16 @@ class Chain:
     ) -> None:
         _check_order(stages, stream)
         self.slow = slow
-        self._unspeakable = PROMPT_EVENTS if is_slow else ()
         for _, stage in stages:
             stage.prepare(stream)
         hops = [stage.hop_samples for _, stage in stages if stage.hop_samples]
         self.hop_samples = math.gcd(*hops) if hops else max(1, stream.sample_rate // 100)
         self.stream = stream
-        self._long_hop_samples = round(_LONG_HOP_SECONDS * stream.sample_rate)
-        n_ahead = 0 if is_slow else n_soon_done(stages, self._long_hop_samples)
+        n_ahead = 0 if is_slow else n_soon_done(stages)
         self._vanguard = Section(stages[:n_ahead], stream, self.hop_samples, ids=(1, 2))
         ids = (2, 2) if n_ahead else (1, 1)
-        self._others = Section(stages[n_ahead:], stream, self.hop_samples, self._unspeakable, ids)
+        unspeakable = PROMPT_EVENTS if is_slow else ()
+        self._others = Section(stages[n_ahead:], stream, self.hop_samples, unspeakable, ids)
         self._front_ends = self._vanguard.front_ends | self._others.front_ends
         self._all = self._vanguard.places + self._others.places
         self._ahead: deque[list[Event]] = deque()  # of each hop that only the vanguard has heard: what it said
@@ -115,7 +116,7 @@ class Chain:
         for place in section.places:
             if frame.end_sample % place.hop_samples == 0 and place in self._live:
                 if (front_end := place.front_end) in due:
-                    if front_end.spec.hop_samples >= self._long_hop_samples:
+                    if takes_long(front_end.spec):
                         yield Pause.WORK
                     due.remove(front_end)
                     front_end.process(section.hops[front_end.spec.hop_samples])

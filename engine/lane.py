@@ -104,16 +104,18 @@ class Lane:
         """While `hearing` rests before a long piece of work: the strikes in what was taken meanwhile, as far as stages
         tell them that are soon done.
         """
+        if not self.chain.has_vanguard:
+            return []
         hop_samples = self.chain.hop_samples
-        strikes: list[Event] = []
-        while self.chain.has_vanguard:
-            at = self._at + hop_samples * (1 + len(self._told_ahead))
-            if self._n_waiting - at < hop_samples:
-                break
+        news: list[Event] = []
+        at = self._at + hop_samples * (1 + len(self._told_ahead))
+        while self._n_waiting - at >= hop_samples:
             said = self.chain.hear_ahead(self._stream[at : at + hop_samples])
-            self._told_ahead.append([event for event in said if isinstance(event, Strike)])
-            strikes += self._passed(self._in_source_frames(self._told_ahead[-1], self.chain.ahead_sample))
-        return strikes
+            strikes = [event for event in said if isinstance(event, Strike)]
+            self._told_ahead.append(strikes)
+            news += self._passed(self._in_source_frames(strikes, self.chain.ahead_sample))
+            at += hop_samples
+        return news
 
     def flush(self) -> list[Event]:
         """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""

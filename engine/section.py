@@ -10,6 +10,8 @@ from engine.place import Place
 from engine.spec import FeatureSpec, StreamSpec
 from engine.stage import Frame, Stage
 
+_LONG_HOP_SECONDS = 0.005  # stages of shorter hops are soon done, and are in a hurry themselves
+
 
 class Section:
     """`stages` are prepared. `ids`: the first id that one of them gives to a note or strike, and the step to the next.
@@ -62,13 +64,15 @@ class Section:
         return [one for one in self.front_ends.values() if frame.end_sample % one.spec.hop_samples == 0]
 
 
-def n_soon_done(stages: list[tuple[str, Stage]], long_hop_samples: int) -> int:
+def takes_long(spec: FeatureSpec) -> bool:
+    """Whether a front-end, and whoever listens to it, is at work for a while."""
+    return spec.hop_samples >= round(_LONG_HOP_SECONDS * spec.sample_rate)
+
+
+def n_soon_done(stages: list[tuple[str, Stage]]) -> int:
     """How many, from the first on, are soon done and share nothing with those behind them; 0 where all are."""
-
-    def takes_long(stage: Stage) -> bool:
-        return hasattr(stage, "ask") or stage.features is not None and stage.features.hop_samples >= long_hop_samples
-
-    n = next((k for k, (_, stage) in enumerate(stages) if takes_long(stage)), 0)
+    is_long = [hasattr(s, "ask") or s.features is not None and takes_long(s.features) for _, s in stages]
+    n = is_long.index(True) if any(is_long) else 0
     while n:
         behind = [stage for _, stage in stages[n:]]
         names = {name for name, _ in stages[:n]}

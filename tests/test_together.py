@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.chain import Chain
-from engine.events import Fault, NoteOn, Strike
+from engine.events import Event, Fault, NoteOn, Strike
 from engine.features.frontend import FrontEnd
 from engine.lane import Lane
 from engine.session import Session
@@ -53,10 +53,7 @@ def click() -> np.ndarray:
 def told(events, lane):
     """Strikes may be told before what was heard before them; but for that, all in order."""
     own = [event for event in events if event.source == lane.name]
-    news = [isinstance(event, Strike) and event.is_new for event in own]
-    return [event for event, is_strike in zip(own, news, strict=True) if is_strike] + [
-        event for event, is_strike in zip(own, news, strict=True) if not is_strike
-    ]
+    return sorted(own, key=lambda event: not (isinstance(event, Strike) and event.is_new))
 
 
 LANES = [lane_of(name, stages, rate) for name, stages, rate in (
@@ -65,7 +62,7 @@ LANES = [lane_of(name, stages, rate) for name, stages, rate in (
 )]  # fmt: skip
 
 
-def heard_by(lanes: list[Lane], sound: np.ndarray) -> dict[Lane, list[tuple]]:
+def heard_by(lanes: list[Lane], sound: np.ndarray) -> dict[Lane, list[Event]]:
     """Each by itself."""
     blocks = np.split(sound, range(BLOCK, len(sound), BLOCK))
     heard = {lane: [event for block in blocks for event in lane.push(block)] for lane in lanes}
@@ -108,7 +105,7 @@ def test_when_a_block_comes_changes_nothing_of_what_any_lane_says(seed, blocks):
 
 
 def test_a_strike_in_a_block_that_comes_meanwhile_waits_for_no_long_work(monkeypatch):
-    n_computed, compute = [0], FrontEnd.process
+    n_computed, compute = [], FrontEnd.process
     monkeypatch.setattr(FrontEnd, "process", lambda self, hop: (n_computed.append(1), compute(self, hop))[1])
     slow, other, quick = lane_of("slow", LONG), lane_of("other", LONG), lane_of("quick", QUICK)
     sound, waiting = np.full((HOP, 1), 0.3, np.float32), [click()]
