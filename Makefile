@@ -12,7 +12,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 DEBIAN_DEMO := libportaudio2
-DEBIAN_TEST := $(DEBIAN_DEMO) procps jackd2 libjack-jackd2-0 puredata-core liblo-tools ecasound fluidsynth mma timgm6mb-soundfont libmysofa1 supercollider-language
+DEBIAN_TEST := $(DEBIAN_DEMO) procps jackd2 libjack-jackd2-0 puredata-core liblo-tools ecasound fluidsynth mma timgm6mb-soundfont libmysofa1 supercollider-language espeak-ng
 
 help:
 	@echo "make demo   hear Ictus listen to a bundled piece of real music; leaves demo_out/"

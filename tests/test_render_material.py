@@ -185,7 +185,8 @@ def test_a_soundfonts_samples_are_found_by_the_instrument_that_names_them(tmp_pa
     assert [(layer, pitch) for layer, pitch, _ in sample_files(instrument, tmp_path)] == [(2, 57), (2, 60)]
     sound, rate = soundfile.read(tmp_path / "n057v062.flac")
     spectrum = np.abs(np.fft.rfft(sound[: 2 * rate] * np.hanning(2 * rate)))
-    assert np.argmax(spectrum) / 2 == pytest.approx(220.0, abs=1.0)
+    lowest = spectrum[: 2 * 330]  # the strongest partial may be the second
+    assert np.argmax(lowest) / 2 == pytest.approx(220.0, abs=1.0) and lowest.max() > 0.1 * spectrum.max()
 
 
 def test_a_missing_soundfont_is_refused_in_a_sentence(tmp_path, monkeypatch, capsys):
