@@ -20,18 +20,18 @@ from pathlib import Path
 from benchmarks import results
 
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[str] | None]] = {
-    # what follows `python -m benchmarks.NAME`; None: it needs what is not there
+    # what follows `ictus bench NAME`; None: it needs what is not there
     "latency": lambda chosen: [],
     "throughput": lambda chosen: _given("--peers", chosen.peers),
     "faults": lambda chosen: [],
     "features": lambda chosen: [],
     "soak": lambda chosen: [] if chosen.quick else ["--hours", f"{chosen.hours:g}"],
     "fuzz": lambda chosen: [] if find_spec("atheris") else None,
-    "accuracy_strikes": lambda chosen: chosen.data and ["--data", str(chosen.data), *_given("--peers", chosen.peers)],
-    "accuracy_notes": lambda chosen: chosen.data and _notes(chosen),
+    "strikes": lambda chosen: chosen.data and ["--data", str(chosen.data), *_given("--peers", chosen.peers)],
+    "notes": lambda chosen: chosen.data and _notes(chosen),
 }
 NEEDED = {"fuzz": "atheris (pip install 'ictus[fuzz]')"}
-WITHOUT_QUICK = ("accuracy_strikes",)  # short as it is
+WITHOUT_QUICK = ("strikes",)  # short as it is
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,11 +55,24 @@ def _measure(name: str, chosen: argparse.Namespace) -> str:
     if own is None:
         return f"not measured: it needs {NEEDED.get(name, 'recordings (--data)')}"
     quick = ["--quick"] if chosen.quick and name not in WITHOUT_QUICK else []
-    command = [sys.executable, "-m", f"benchmarks.{name}", *own, *quick, "--out", str(chosen.out)]
+    command = [sys.executable, "-m", "engine.cli", "bench", name, *own, *quick, "--out", str(chosen.out)]
     print(f"\n## {name}\n", flush=True)
     began = time.monotonic()
-    code = subprocess.run(command).returncode
+    code = run(command)
     return f"{'done' if code == 0 else f'failed (exit code {code})'} in {time.monotonic() - began:.0f} s"
+
+
+def run(command: list[str]) -> int:
+    """Its exit code. Whoever is asked to end while it runs asks it, too, and waits until it has."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # which the terminal has sent to both
+            process.wait()
+            raise
+        except SystemExit:
+            process.terminate()
+            raise
 
 
 def _given(flag: str, value: object) -> list[str]:

@@ -28,7 +28,7 @@ def push_together(
     way; all of them together are no longer than the lanes' block_frames.
     """
     at_work: dict[Lane, Iterator[SharedRunner | Pause]] = {}
-    asked: dict[SharedRunner, None] = {}
+    asked: dict[SharedRunner, list[Lane]] = {}
 
     def go_on(lane: Lane) -> Iterator[list[Event]]:
         """Up to its next long piece of work, or to the end."""
@@ -37,7 +37,7 @@ def push_together(
                 yield lane.events
                 continue
             if pause is not Pause.WORK:
-                asked[pause] = None
+                asked.setdefault(pause, []).append(lane)
             return
         del at_work[lane]
         yield lane.events
@@ -58,9 +58,10 @@ def push_together(
         while asked:
             yield from hear(more())
             shared = next(iter(asked))
-            del asked[shared]
             with suppress(Exception):  # whoever asked will ask by itself; should that fail, its chain knows what to do
                 shared.step()
+            for lane in asked.pop(shared):  # what is answered is soon told: no block is heard before
+                yield from go_on(lane)
         for lane in tuple(at_work):
             yield from hear(more())
             yield from go_on(lane)

@@ -116,26 +116,41 @@ def test_a_strike_in_a_block_that_comes_meanwhile_waits_for_no_long_work(monkeyp
     assert order == [(Strike, "quick", 0), (NoteOn, "slow", 1), (NoteOn, "other", 2)]
 
 
-def test_a_strike_in_a_block_that_comes_before_a_run_for_all_does_not_wait_for_it():
-    class Shared:
-        n_steps = 0
+class Shared:
+    """A model for all who ask it."""
 
-        def step(self):
-            self.n_steps += 1
+    n_steps = 0
 
+    def step(self):
+        self.n_steps += 1
+
+
+def asking(shared: Shared) -> list[Lane]:
     class AskingGate(GateStage):
         def ask(self, frame):
             return shared
 
-    shared = Shared()
-    asking = [Lane(name, Chain([("gate", AskingGate())], StreamSpec(name, RATE)), (0,), RATE, BLOCK) for name in "ab"]
-    sound, waiting = np.full((HOP, 1), 0.3, np.float32), [click()]
+    lanes = [Lane(name, Chain([("gate", AskingGate())], StreamSpec(name, RATE)), (0,), RATE, BLOCK) for name in "ab"]
     shared.n_steps = 0
+    return lanes
+
+
+def test_a_strike_in_a_block_that_comes_before_a_run_for_all_does_not_wait_for_it():
+    shared = Shared()
+    lanes, sound, waiting = [*asking(shared), lane_of("quick", QUICK)], np.full((HOP, 1), 0.3, np.float32), [click()]
     order = []
-    lanes = [*asking, lane_of("quick", QUICK)]
     for events in push_together(lanes, sound, lambda: waiting.pop() if waiting else None):
         order += [(type(event), event.source, shared.n_steps) for event in events]
     assert order[-3:] == [(Strike, "quick", 0), (NoteOn, "a", 1), (NoteOn, "b", 1)]
+
+
+def test_what_a_run_for_all_has_answered_waits_for_no_other_block():
+    shared = Shared()
+    lanes, sound = [*asking(shared), lane_of("quick", QUICK)], np.full((HOP, 1), 0.3, np.float32)
+    asked_after = []
+    heard = list(push_together(lanes, sound, lambda: asked_after.append(shared.n_steps)))
+    assert [event.source for events in heard for event in events if isinstance(event, NoteOn)] == ["a", "b"]
+    assert asked_after == [0]
 
 
 @pytest.mark.parametrize("stages", [BOTH, LINKED])
