@@ -324,6 +324,23 @@ def test_the_card_of_weights_trained_on_a_corpus_says_so(imported, kind, licence
     assert papers["training"]["data"][0]["licence"] == SOURCES[kind].licence
 
 
+def test_the_card_of_weights_that_began_with_a_model_names_what_that_was_trained_on_and_its_terms(imported):
+    bought = {"name": "hall", "licence": "CC BY-NC 4.0", "source": "a hall"}
+    known = {"name": "guitarset", "licence": SOURCES["guitarset"].licence, "source": SOURCES["guitarset"].credit}
+    model = {"commercial_use": False, "data": [bought, known], "held_out_instruments": ["grand"]}
+    knobs = {"start_from": "models_onnx/hall.onnx", "minutes": 1, "seed": 1, "threads": 1}
+    first = {"knobs": {**knobs, "start_from": ""}, "kind": "notes", "earlier": {}, "step": 9, "seconds": 1.0}
+    second = {"knobs": knobs, "kind": "notes", "earlier": {**first, "model": model}, "curve": [], "step": 1}
+    third = {"knobs": {**knobs, "start_from": "runs/second/checkpoint.pt"}, "kind": "notes", "earlier": second}
+    for checkpoint in (second, third):
+        papers = papers_of({"curve": [], "step": 1, "seconds": 60.0} | checkpoint, imported["guitarset"][1], {})
+        assert papers["licence"].startswith("not for commercial use")
+        assert papers["training"]["data"] == [known, bought] and not papers["training"]["commercial_use"]
+        assert papers["training"]["held_out_instruments"] == []
+    assert papers["training"]["knobs"]["start_from"] == "second"
+    assert papers["training"]["earlier"]["knobs"]["start_from"] == "hall"
+
+
 def test_other_folders_and_kinds_are_refused_in_a_sentence(imported, tmp_path):
     with pytest.raises(ValueError, match="holds no recording with labels in a published layout .*maestro.*maps.*guita"):
         import_corpus(tmp_path, tmp_path / "out")

@@ -12,7 +12,9 @@ from training.chunks import Shard
 from training.drums_features import DRUMS_FEATURES
 from training.nets.notes import NotesNet
 from training.notes_features import NOTES_FEATURES
+from training.shipped import checkpoint_of
 
+EXACT = 1e-4  # sums in another order
 GOLDEN = 1e-3  # other processors round otherwise, and a recurrent state adds it up
 PAPERS = {"licence": "CC0", "decoder": {}, "training": {}, "scores": {}}
 ELSEWHERE = ("space", "genre")  # tests/test_space_model.py, tests/test_genre_shipped.py
@@ -123,3 +125,31 @@ def test_a_model_changed_after_export_is_not_believed(net, shard, tmp_path):
     with pytest.raises(AssertionError, match="onset, frame 0"):
         replay_twice(out)
     assert card_path(out).exists()
+
+
+def test_a_model_comes_back_as_the_net_that_it_was_and_finds_itself_there_in_training(net, shard, tmp_path):
+    for name, value in net.state_dict().items():  # so that every term counts
+        if name.startswith(("bands", "halves", "gather", "pitches", "rivals", "heard", "register")):
+            value.copy_(value + 0.3 * torch.rand_like(value.float()))
+    out = tmp_path / "notes.onnx"
+    export.export(net, out, shard, PAPERS)
+    saved = checkpoint_of(out)
+    again = NotesNet(
+        n_first=4, n_second=4, n_narrow=3, n_pitch=6, n_hidden=8, n_known=5, n_row=4, look_ahead_frames=(0, 3)
+    )
+    again.load_state_dict(saved["averaged"])
+    features = torch.from_numpy(np.load(out.with_suffix(".npz"))["features"].astype(np.float32)[None])
+    with torch.no_grad():
+        expected = net(features, *net.initial_state(1))[:5]
+        for one in (again.eval(), again.train()):
+            for value, said in zip(expected, one(features, *one.initial_state(1)), strict=False):
+                assert np.ptp(value.numpy()) > 100 * EXACT
+                torch.testing.assert_close(said, value, rtol=0, atol=EXACT)
+
+
+def test_only_a_streaming_model_of_notes_comes_back(tmp_path):
+    for name in ("drums", "notes_file"):
+        with pytest.raises(ValueError, match=f"{name}.onnx is a model of the kind '{name}'; a run can begin with a"):
+            checkpoint_of(MODELS_FOLDER / f"{name}.onnx")
+    with pytest.raises(ValueError, match="a run cannot begin with .*none.onnx"):
+        checkpoint_of(tmp_path / "none.onnx")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine.decode.notes import NoteDecoderOptions
-from training import choosing, train_notes
+from training import choosing, export, train_notes
 from training.choosing import best_plain, choose_options, for_repeats
 from training.chunks import Shard, ShardSet, draw_batch
 from training.disguise import SILENCE, Disguise
@@ -227,6 +227,22 @@ def test_a_run_that_starts_from_another_takes_what_fits_and_keeps_its_past_on_re
     assert second["net"]["known_from_memory.weight"].shape == (5, 9)
     assert second["step"] == 1 and second["earlier"]["step"] == 3
     assert second["earlier"]["knobs"] == first["knobs"]
+
+
+def test_a_run_that_starts_from_an_exported_model_begins_with_its_weights_and_names_it(data, tmp_path):
+    train(data, tmp_path / "first", dataclasses.replace(KNOBS, steps=3))
+    net, first = export.load(tmp_path / "first" / "checkpoint.pt")
+    shard = next(iter(ShardSet(data / "valid").shards.values()))
+    material = {"commercial_use": True, "data": [], "held_out_instruments": ["grand"]}
+    papers = {"licence": "CC0", "training": {**material, "knobs": first["knobs"], "steps": first["step"]}}
+    card = export.export(net, tmp_path / "small.onnx", shard, papers)
+    knobs = dataclasses.replace(KNOBS, steps=1, learning_rate=0.0, start_from=str(tmp_path / "small.onnx"))
+    train(data, tmp_path / "second", knobs)
+    second = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    for name in ("known_now.weight", "memory.weight_hh_l0", "look_back.2.weight", "answers.0.bias"):
+        torch.testing.assert_close(second["averaged"][name], first["averaged"][name], rtol=0, atol=EXACT)
+    assert second["earlier"]["step"] == 3 and second["earlier"]["knobs"]["net"] == SMALL
+    assert second["earlier"]["model"] == {"name": "small", "sha256": card.sha256, **material}
 
 
 def test_it_learns(data, tmp_path, capsys):

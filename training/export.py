@@ -29,7 +29,7 @@ from engine.models.runner import Runner, streams_axis_name
 
 from .choosing import choose_options
 from .chunks import Shard, ShardSet
-from .exporting import ParityError, check_same_answers, load_averaged, publish, run_of, sources_of
+from .exporting import ParityError, check_same_answers, load_averaged, material_of, publish, run_of
 from .labels import N_PITCHES, PEAK_FRAMES, Targets
 from .nets.notes import NotesNet
 from .nets.notes_step import OneStep
@@ -142,13 +142,12 @@ def papers_of(
 ) -> dict[str, Any]:
     """What the card says about where the model came from and how good it is; `chosen` by operating point."""
     manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
+    material = material_of(manifest, checkpoint)
     return {
-        "licence": LICENCE if manifest["commercial_use"] else NOT_COMMERCIAL,
+        "licence": LICENCE if material["commercial_use"] else NOT_COMMERCIAL,
         "decoder": {point: options.to_dict() for point, (options, _) in chosen.items()},
         "training": {
-            "data": sources_of(manifest),
-            "held_out_instruments": manifest["held_out"]["instruments"],
-            "commercial_use": manifest["commercial_use"],
+            **material,
             "remarks": manifest.get("remarks", ""),
             "set": manifest["set"],
             **run_of(checkpoint),

@@ -74,6 +74,22 @@ def sources_of(manifest: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def material_of(manifest: dict[str, Any], checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """For a card: what a run has learnt from, and what the models had that it or one before it began with."""
+    models, run = [], checkpoint
+    while run := run.get("earlier", {}):
+        models += [run["model"]] if "model" in run else []
+    sources = sources_of(manifest)
+    for model in models:
+        sources += [source for source in model["data"] if source not in sources]
+    held_out = [manifest["held_out"]["instruments"], *(model["held_out_instruments"] for model in models)]
+    return {
+        "data": sources,
+        "held_out_instruments": [name for name in held_out[0] if all(name in others for others in held_out)],
+        "commercial_use": manifest["commercial_use"] and all(model["commercial_use"] for model in models),
+    }
+
+
 def run_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """What the card says of the training run itself."""
     knobs = _without_folders(checkpoint)["knobs"]
@@ -94,7 +110,8 @@ def _without_folders(run: dict[str, Any]) -> dict[str, Any]:
     """`run` and those before it, each begun with another by its folder's last name: no one's folders in a card."""
     if not run:
         return {}
-    knobs = {**run["knobs"], "start_from": Path(run["knobs"]["start_from"]).parent.name}
+    begun_with = Path(run["knobs"]["start_from"])
+    knobs = {**run["knobs"], "start_from": begun_with.stem if begun_with.suffix == ".onnx" else begun_with.parent.name}
     return {**run, "knobs": knobs, "earlier": _without_folders(run.get("earlier", {}))}
 
 

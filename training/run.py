@@ -46,7 +46,7 @@ class RunKnobs:
     log_steps: int = 200
     threads: int = 1
     bfloat16: bool = True
-    start_from: str = ""  # a checkpoint to begin with, as far as its weights fit; its past is kept on record
+    start_from: str = ""  # a checkpoint, or a `notes` as .onnx, to begin with, as far as it fits; its past is on record
 
 
 # A run may go on for longer, or be looked at more often; every other knob it keeps from its first step to its last.
@@ -201,11 +201,16 @@ class Run:
             self.without_better = 0  # it was asked to go on
 
     def _take_over(self, path: Path) -> None:
-        """The averaged weights of another run; what it has not, or in another shape, stays newborn."""
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        """The averaged weights of another run, or of a model; what it has not, or in another shape, stays newborn."""
+        if path.suffix == ".onnx":
+            from .shipped import checkpoint_of
+
+            saved = checkpoint_of(path)
+        else:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
         for net in (self.net, self.averaged):
             n_taken = take_weights(net, saved["averaged"])
-        self.earlier = {name: saved[name] for name in ("kind", "knobs", "step", "seconds", "earlier")}
+        self.earlier = {n: saved[n] for n in ("kind", "knobs", "step", "seconds", "earlier", "model") if n in saved}
         self.log(f"{n_taken} of {len(self.net.state_dict())} arrays taken from {path}, step {saved['step']}")
 
     def log(self, message: str) -> None:

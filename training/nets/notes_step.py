@@ -8,7 +8,7 @@ row of zeros behind the last one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -133,6 +133,64 @@ class OneStep(nn.Module):
         """[streams, columns, channels] -> [streams * 88, len(steps) * channels], zero off the grid."""
         found = F.pad(x, (0, 0, 0, 1)).index_select(1, getattr(self, name))
         return found.reshape(-1, len(steps) * x.shape[2])
+
+
+def unfold(step: Mapping[str, Tensor], net: NotesNet) -> None:
+    """Write into `net` what `OneStep` of such a net keeps, by name: `net` then says the same. Its batch norms have
+    nothing to do."""
+    n_first, _, _, n_pitch, n_hidden, n_known = net.sizes
+    n_rows = len(net.look_ahead_frames)
+    for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm2d)):
+        nn.init.zeros_(norm.running_mean)
+        nn.init.constant_(norm.running_var, 1.0 - norm.eps)
+        nn.init.ones_(norm.weight)
+        nn.init.zeros_(norm.bias)
+
+    def put(target: Tensor, value: Tensor) -> None:
+        with torch.no_grad():
+            target.copy_(value.reshape(target.shape))
+
+    def put_rows(conv: nn.Conv2d, name: str) -> None:
+        put(conv.weight, step[f"{name}_weight"].T)
+
+    put(net.bands.conv.weight, step["bands_weight"].unflatten(1, (-1, 2)).transpose(1, 2))
+    put(net.bands.norm.bias, step["bands_bias"])
+    put(net.halves.conv.weight, step["halves_weight"][:, :, 1:].unflatten(1, (-1, n_first)).transpose(1, 2))
+    put(net.halves.norm.bias, step["halves_bias"])
+    put_rows(net.narrow, "narrow")
+    gain = step["narrow_gain"]
+    put(net.band_gain, gain.T)
+    put(net.narrow.bias, (step["narrow_bias"] * gain).sum(dim=0) / gain.square().sum(dim=0))
+    put_rows(net.gather[0], "gather")
+    put(net.register, step["gather_bias"].T)
+    put(net.register_gain, step["gather_gain"].T)
+    put(net.pitches.conv.weight, step["pitches_weight"].unflatten(0, (len(AROUND), -1, n_pitch)).permute(3, 2, 1, 0))
+    put(net.pitches.norm.bias, step["pitches_bias"])
+    for name, conv, bias in (
+        ("narrow_rivals", net.narrow_rivals, net.narrow_rivals.bias),
+        ("rivals", net.rivals[0], net.rivals[1].bias),
+        ("narrow_heard", net.narrow_heard, net.narrow_heard.bias),
+        ("heard", net.heard[0], net.heard[1].bias),
+    ):
+        put_rows(conv, name)
+        put(bias, step[f"{name}_bias"])
+    for name, weight in net.memory.named_parameters():
+        put(weight, step[f"memory.{name}"])
+    parts = step["known_weight"].T.split([n_pitch, n_hidden, n_pitch], dim=1)
+    for part, weight in zip((net.known_now, net.known_from_memory, net.known_of_rivals), parts, strict=True):
+        put(part.weight, weight)
+    put(net.known_now.bias, step["known_bias"])
+    put(net.pedal.weight, step["pedal_weight"].T * N_PITCHES)
+    put(net.pedal.bias, step["pedal_bias"])
+    back = torch.cat([step["look_back_weight"], step["look_now_weight"]]).unflatten(0, (net.n_past + 1, n_known))
+    back, answers = back.unflatten(2, (n_rows, -1)), step["answers_weight"].unflatten(0, (n_rows, -1))
+    answers = answers.unflatten(2, (len(HEADS), n_rows))
+    biases = step["look_now_bias"].view(n_rows, -1), step["answers_bias"].view(len(HEADS), n_rows).T
+    for row, (look_back, answer) in enumerate(zip(net.look_back, net.answers, strict=True)):
+        put(look_back.weight, back[-look_back.kernel_size[0] :, :, row].permute(2, 1, 0))
+        put(look_back.bias, biases[0][row])
+        put(answer.weight, answers[row, :, :, row].T)
+        put(answer.bias, biases[1][row])
 
 
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
