@@ -110,8 +110,9 @@ def _without_folders(run: dict[str, Any]) -> dict[str, Any]:
     """`run` and those before it, each begun with another by its folder's last name: no one's folders in a card."""
     if not run:
         return {}
-    begun_with = Path(run["knobs"]["start_from"])
-    knobs = {**run["knobs"], "start_from": begun_with.stem if begun_with.suffix == ".onnx" else begun_with.parent.name}
+    begun_with = Path(run["knobs"]["start_from"])  # in a card, of which a run may have begun, it is a name already
+    name = begun_with.stem if begun_with.suffix == ".onnx" else begun_with.parent.name or begun_with.name
+    knobs = {**run["knobs"], "start_from": name}
     return {**run, "knobs": knobs, "earlier": _without_folders(run.get("earlier", {}))}
 
 
