@@ -43,7 +43,7 @@ def checkpoint_of(path: Path) -> dict[str, Any]:
     return {
         "averaged": net.state_dict(),
         "kind": card.kind,
-        "knobs": run.get("knobs", {}) | {"start_from": run.get("knobs", {}).get("start_from", "")},
+        "knobs": {"start_from": "", **run.get("knobs", {})},
         "step": run.get("steps", 0),
         "seconds": 3600.0 * run.get("hours", 0.0),
         "earlier": run.get("earlier", {}),

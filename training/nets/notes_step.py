@@ -141,10 +141,8 @@ def unfold(step: Mapping[str, Tensor], net: NotesNet) -> None:
     n_first, _, _, n_pitch, n_hidden, n_known = net.sizes
     n_rows = len(net.look_ahead_frames)
     for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm2d)):
-        nn.init.zeros_(norm.running_mean)
-        nn.init.constant_(norm.running_var, 1.0 - norm.eps)
-        nn.init.ones_(norm.weight)
-        nn.init.zeros_(norm.bias)
+        norm.reset_parameters()
+        norm.running_var.fill_(1.0 - norm.eps)
 
     def put(target: Tensor, value: Tensor) -> None:
         with torch.no_grad():
