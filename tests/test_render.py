@@ -170,6 +170,17 @@ def test_a_sample_at_another_rate_is_resampled_to_its_pitch(tmp_path):
     assert np.argmax(cycles) == 440
 
 
+def test_a_silent_sample_plays_no_note(tmp_path):
+    folder = tmp_path / "piano_salamander_npm/velocity8/audio"
+    write_tone(folder / "A4v8.wav", 440.0, 0.02)
+    soundfile.write(folder / "C7v8.wav", np.zeros(BANK_RATE), BANK_RATE)
+    bank = load_bank(NAMED["salamander"], tmp_path)
+    assert bank.roots.tolist() == [69]
+    assert not bank.plays(np.array([96.0]))[0] and bank.plays(np.array([69.0]))[0]
+    (folder / "A4v8.wav").unlink()
+    assert load_bank(NAMED["salamander"], tmp_path) is None
+
+
 def test_the_damper_ends_a_note(bank):
     dry = play(one_note(0.1, 0.4), bank, 2 * RATE, RATE, np.random.default_rng(0))
     level = [np.sqrt(np.mean(dry[int(at * RATE) :][:800] ** 2)) for at in (0.33, 0.95)]

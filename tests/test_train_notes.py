@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,10 @@ from training.chunks import Shard, ShardSet, draw_batch
 from training.disguise import SILENCE, Disguise
 from training.gaps import since_last
 from training.labels import shifted_targets, targets
+from training.losses import AGAIN_FRAMES, NotesLoss, struck_before
 from training.nets.notes import NotesNet
 from training.notes_features import NOTES_FEATURES
+from training.run import turned
 from training.scoring import Heard, decode, pedal_f1, score
 from training.train_notes import Knobs, train
 
@@ -270,6 +273,50 @@ def test_an_empty_folder_is_refused_in_one_sentence(tmp_path):
         train(tmp_path, tmp_path / "run", KNOBS)
     with pytest.raises(SystemExit):
         train_notes.main(["--data", str(tmp_path), "--out", str(tmp_path / "run")])
+
+
+def test_knobs_of_a_group_are_turned_one_by_one():
+    knobs = turned(KNOBS, {"batch": 3, "disguise": {"room_share": 0.4}})
+    assert knobs == dataclasses.replace(KNOBS, batch=3, disguise=dataclasses.replace(KNOBS.disguise, room_share=0.4))
+    assert knobs.disguise.detuned_share == KNOBS.disguise.detuned_share > 0.0
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ('{"batches": 3}', "no knob batches; there are minutes, steps,"),
+        ('{"disguise": {"rooms": 0.4}}', "no knob rooms; there are gain_db, tilt_db,"),
+        ('{"disguise": 0.4}', "knobs of disguise are .* got 0.4"),
+        ("[3]", r"knobs are \{'NAME': VALUE\}; got \[3\]"),
+    ],
+)
+def test_a_knob_that_there_is_not_is_refused_by_name(given, said, data, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train_notes.main(["--data", str(data), "--out", str(tmp_path / "run"), "--knobs", given])
+    assert re.search(said, capsys.readouterr().err)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("rows", [(), (2,)])
+def test_what_an_onset_costs_is_weighted_where_its_pitch_was_struck_shortly_before(rows):
+    asked = torch.zeros(2, 60, *rows, 88)
+    asked[0, 9:12, ..., 5] = torch.tensor([0.5, 1.0, 0.5]).reshape(3, *[1] * len(rows))
+    before = struck_before(asked)
+    assert before.shape == asked.shape
+    first, last = AGAIN_FRAMES
+    assert before[0, ..., 5].reshape(60, -1)[:, 0].nonzero().flatten().tolist() == [*range(9 + first, 11 + last + 1)]
+    assert before[1].sum() == 0 and before[0, ..., 6].sum() == 0
+
+    def onset_loss(frame, weight):
+        """Of a false onset at `frame`."""
+        said = torch.logit(asked, 1e-6)
+        said[0, frame, ..., 5] = 3.0
+        others = [torch.zeros_like(asked)] * 3, [torch.zeros(2, 60)]
+        logits, targets = [said, *others[0], *others[1]], [asked, *others[0], *others[1]]
+        return NotesLoss(again_weight=weight)(logits, targets)["onset"]
+
+    assert onset_loss(20, 3.0) > 2.0 * onset_loss(20, 1.0)
+    assert onset_loss(50, 3.0) < 1.1 * onset_loss(50, 1.0)
 
 
 def test_shards_that_arrive_later_are_taken_in(tmp_path):

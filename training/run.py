@@ -13,7 +13,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +262,7 @@ def command_line(
 ) -> None:
     """`ictus train NAME`: parse, train, say where the checkpoint is."""
     defaults = knobs_type()
+    example = '{"batch": 8, "disguise": {"room_share": 0.4}}'
     parser = argparse.ArgumentParser(
         prog=f"ictus train {name}",
         description=f"{description} A run that was stopped goes on when it is started again, and one that ended when "
@@ -277,10 +278,27 @@ def command_line(
     parser.add_argument("--steps", type=int, default=defaults.steps, help="at most (%(default)s)")
     parser.add_argument("--seed", type=int, default=defaults.seed, help="(%(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (%(default)s)")
-    parser.add_argument("--knobs", type=json.loads, default={}, help="any others, as JSON: '{\"batch\": 8}'")
+    parser.add_argument("--knobs", type=json.loads, default={}, help=f"any others, as JSON: '{example}'")
     options = parser.parse_args(arguments)
     try:
-        knobs = knobs_type(minutes=options.minutes, steps=options.steps, seed=options.seed, **options.knobs)
+        knobs = replace(defaults, minutes=options.minutes, steps=options.steps, seed=options.seed)
+        knobs = turned(knobs, options.knobs)
         print(f"trained: {train(options.data, options.out, knobs, options.device)}")
     except (ValueError, TypeError) as error:
         parser.error(str(error))
+
+
+def turned(knobs: Any, chosen: dict[str, Any], group: str = "knobs") -> Any:
+    """`knobs`, a dataclass, with `chosen` in place of what it had; of a group of knobs the others stay as they are.
+
+    ValueError for a knob that there is not, and for a `group` that is given anything but its knobs by name.
+    """
+    if not isinstance(chosen, dict):
+        raise ValueError(f"{group} are {{'NAME': VALUE}}; got {chosen!r}")
+    there = {field.name: getattr(knobs, field.name) for field in fields(knobs)}
+    if unknown := sorted(set(chosen) - set(there)):
+        raise ValueError(f"there is no knob {', '.join(unknown)}; there are {', '.join(there)}")
+    groups = {
+        name: turned(there[name], chosen[name], f"knobs of {name}") for name in chosen if is_dataclass(there[name])
+    }
+    return replace(knobs, **chosen | groups)

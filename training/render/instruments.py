@@ -176,14 +176,16 @@ def sample_files(instrument: Instrument, folder: Path) -> list[tuple[int, int, P
 
 
 def load_bank(instrument: Instrument, data: Path) -> SampleBank | None:
-    """Read, trim and level the instrument's samples; None where its source is not in `data`."""
+    """Read, trim and level the instrument's samples, but for silent ones; None where its source is not in `data`."""
     folder = SOURCES[instrument.source].find(data)
     files = sample_files(instrument, folder) if folder else []
-    if not files:
+    read = [(layer, pitch, read_mono(path)) for layer, pitch, path in files]
+    heard = [(layer, pitch, sound) for layer, pitch, sound in read if sound[0].any()]
+    if not heard:
         return None
-    sounds = [trimmed(*read_mono(path)) for _, _, path in files]
-    layers = np.array([layer for layer, _, _ in files])
-    roots = np.array([pitch for _, pitch, _ in files])
+    sounds = [trimmed(*sound) for _, _, sound in heard]
+    layers = np.array([layer for layer, _, _ in heard])
+    roots = np.array([pitch for _, pitch, _ in heard])
     lengths = np.array([len(sound) for sound in sounds])
     early = [20 * np.log10(np.sqrt(np.mean(sound[: int(0.3 * BANK_RATE)] ** 2)) + 1e-9) for sound in sounds]
     # Some collections normalise each layer, others keep its level: either way velocity alone sets the level.
