@@ -327,7 +327,12 @@ def test_the_card_of_weights_trained_on_a_corpus_says_so(imported, kind, licence
 def test_the_card_of_weights_that_began_with_a_model_names_what_that_was_trained_on_and_its_terms(imported):
     bought = {"name": "hall", "licence": "CC BY-NC 4.0", "source": "a hall"}
     known = {"name": "guitarset", "licence": SOURCES["guitarset"].licence, "source": SOURCES["guitarset"].credit}
-    model = {"commercial_use": False, "data": [bought, known], "held_out_instruments": ["grand"]}
+    model = {
+        "commercial_use": False,
+        "data": [bought, known],
+        "held_out_instruments": ["grand"],
+        "remarks": "out of tune",
+    }
     knobs = {"start_from": "models_onnx/hall.onnx", "minutes": 1, "seed": 1, "threads": 1}
     first = {"knobs": {**knobs, "start_from": "small_hall"}, "kind": "notes", "earlier": {}, "step": 9, "seconds": 1.0}
     second = {"knobs": knobs, "kind": "notes", "earlier": {**first, "model": model}, "curve": [], "step": 1}
@@ -336,7 +341,7 @@ def test_the_card_of_weights_that_began_with_a_model_names_what_that_was_trained
         papers = papers_of({"curve": [], "step": 1, "seconds": 60.0} | checkpoint, imported["guitarset"][1], {})
         assert papers["licence"].startswith("not for commercial use")
         assert papers["training"]["data"] == [known, bought] and not papers["training"]["commercial_use"]
-        assert papers["training"]["held_out_instruments"] == []
+        assert papers["training"]["held_out_instruments"] == [] and papers["training"]["remarks"] == "out of tune"
     assert papers["training"]["knobs"]["start_from"] == "second"
     earlier = papers["training"]["earlier"]
     assert earlier["knobs"]["start_from"] == "hall" and earlier["earlier"]["knobs"]["start_from"] == "small_hall"

@@ -236,7 +236,7 @@ def test_a_run_that_starts_from_an_exported_model_begins_with_its_weights_and_na
     train(data, tmp_path / "first", dataclasses.replace(KNOBS, steps=3))
     net, first = export.load(tmp_path / "first" / "checkpoint.pt")
     shard = next(iter(ShardSet(data / "valid").shards.values()))
-    material = {"commercial_use": True, "data": [], "held_out_instruments": ["grand"]}
+    material = {"commercial_use": True, "data": [], "held_out_instruments": ["grand"], "remarks": "in a hall"}
     papers = {"licence": "CC0", "training": {**material, "knobs": first["knobs"], "steps": first["step"]}}
     card = export.export(net, tmp_path / "small.onnx", shard, papers)
     knobs = dataclasses.replace(KNOBS, steps=1, learning_rate=0.0, start_from=str(tmp_path / "small.onnx"))

@@ -146,12 +146,7 @@ def papers_of(
     return {
         "licence": LICENCE if material["commercial_use"] else NOT_COMMERCIAL,
         "decoder": {point: options.to_dict() for point, (options, _) in chosen.items()},
-        "training": {
-            **material,
-            "remarks": manifest.get("remarks", ""),
-            "set": manifest["set"],
-            **run_of(checkpoint),
-        },
+        "training": {**material, "set": manifest["set"], **run_of(checkpoint)},
         "scores": {"valid": {point: scored.to_dict() for point, (_, scored) in chosen.items()}},
     }
 

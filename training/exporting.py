@@ -82,11 +82,13 @@ def material_of(manifest: dict[str, Any], checkpoint: dict[str, Any]) -> dict[st
     sources = sources_of(manifest)
     for model in models:
         sources += [source for source in model["data"] if source not in sources]
+    remarks = [one["remarks"] for one in (manifest, *models) if one.get("remarks")]
     held_out = [manifest["held_out"]["instruments"], *(model["held_out_instruments"] for model in models)]
     return {
         "data": sources,
         "held_out_instruments": [name for name in held_out[0] if all(name in others for others in held_out)],
         "commercial_use": manifest["commercial_use"] and all(model["commercial_use"] for model in models),
+        "remarks": " ".join(dict.fromkeys(remarks)),
     }
 
 

@@ -60,6 +60,7 @@ def papers_of(card: Card) -> dict[str, Any]:
         "commercial_use": run.get("commercial_use", False),
         "data": run.get("data", []),
         "held_out_instruments": run.get("held_out_instruments", []),
+        "remarks": run.get("remarks", ""),
     }
 
 
