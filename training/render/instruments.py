@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.signal import firwin, oaconvolve, resample_poly
+from scipy.signal import firwin, oaconvolve
 
 from training.data import SOURCES
 from training.render.scores import LOWEST_PITCH
+from training.render.sound import resampled
 
 BANK_RATE = 32_000  # Hz; twice the render's rate, so that a four-point interpolation is clean up to 7.6 kHz
 LOW_PASS_HZ = 7_600.0
@@ -224,9 +225,7 @@ def read_mono(path: Path) -> tuple[np.ndarray, int]:
 
 def trimmed(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     """`sound` at BANK_RATE, low-passed, LEAD_SECONDS before its attack first, faded out at its end."""
-    if sample_rate != BANK_RATE:
-        common = np.gcd(BANK_RATE, sample_rate)
-        sound = resample_poly(sound, BANK_RATE // common, sample_rate // common)
+    sound = resampled(sound, sample_rate, BANK_RATE)
     lead = int(LEAD_SECONDS * BANK_RATE)
     start = attack_sample(sound)
     sound = np.concatenate([np.zeros(lead, np.float32), sound])[start : start + int(LONGEST_SECONDS * BANK_RATE)]

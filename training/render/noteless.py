@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soundfile
-from scipy.signal import butter, lfilter, oaconvolve, resample_poly, sosfilt
+from scipy.signal import butter, lfilter, oaconvolve, sosfilt
 
 from training.data import SOURCES
 from training.render.room import PINK, hum, rms
+from training.render.sound import read
 
 # Folders of recordings: below a source's, one for each split, so that no voice and no kit is in both.
 RECORDED = {"speech": "speech_espeak", "percussion": "percussion"}
@@ -71,13 +71,6 @@ class Noteless:
             total[now : now + len(sound)] = sound / (rms(sound) + 1e-6)
             now += len(sound) + int(rng.uniform(0.0, LONGEST_PAUSE_SECONDS) * self.sample_rate)
         return total / (rms(total) + 1e-9)
-
-
-def read(path: Path, sample_rate: int) -> np.ndarray:
-    """Mono, at `sample_rate`."""
-    sound, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    common = np.gcd(sample_rate, file_rate)
-    return resample_poly(sound.mean(axis=1), sample_rate // common, file_rate // common)
 
 
 # --- noises, made up: each gives n_samples at a sample rate

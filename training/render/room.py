@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
-from scipy.signal import firwin2, lfilter, oaconvolve, resample_poly
+from scipy.signal import firwin2, lfilter, oaconvolve
 
 from training.data import SOURCES
 from training.render.mixer import compress
+from training.render.sound import read
 
 DIRECT = 0.3  # of the peak: the first sample this strong is the direct sound
 RT60_SECONDS = (0.1, 2.6)  # shorter is no room, longer washes everything away
@@ -33,10 +33,7 @@ def load_rooms(data: Path, sample_rate: int) -> list[Room]:
     folder = SOURCES["rir"].find(data)
     rooms = []
     for path in sorted(folder.glob("*.flac")) if folder else []:
-        sound, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
-        common = np.gcd(sample_rate, file_rate)
-        response = resample_poly(sound.mean(axis=1), sample_rate // common, file_rate // common)
-        response = from_direct(response.astype(np.float32))
+        response = from_direct(read(path, sample_rate))
         rt60 = rt60_seconds(response, sample_rate)
         if RT60_SECONDS[0] <= rt60 <= RT60_SECONDS[1]:
             response = response[: int(1.2 * rt60 * sample_rate)]

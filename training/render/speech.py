@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from training.data import SOURCES
-from training.render.noteless import read
+from training.render.sound import read
 
 SPEAKER = "espeak-ng"
 SAMPLE_RATE = 16_000

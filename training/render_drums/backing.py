@@ -11,13 +11,13 @@ from pathlib import Path
 import mido
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 from training.render.generated import improvise
 from training.render.instruments import SampleBank
 from training.render.render import play as play_bank
 from training.render.room import overdriven, rms
 from training.render.scores import PITCH, Performance, excerpt, read_midi, sounding
+from training.render.sound import read, resampled
 from training.render_drums.grooves import AT, VOICE
 from training.render_drums.soundfont import FLUID_RATE, SOUNDFONT, play_messages
 from training.render_drums.voices import INDEX
@@ -169,8 +169,8 @@ def stem(material: Material, hits: np.ndarray, seconds: float, rng: np.random.Ge
     with soundfile.SoundFile(material.stems[rng.integers(len(material.stems))]) as file:
         n_frames = int(seconds * file.samplerate)
         file.seek(int(rng.integers(max(1, file.frames - n_frames))))
-        return _to_rate(file.read(n_frames, dtype="float32", always_2d=True).mean(axis=1), file.samplerate,
-                        material.sample_rate)  # fmt: skip
+        sound = file.read(n_frames, dtype="float32", always_2d=True).mean(axis=1)
+        return resampled(sound, file.samplerate, material.sample_rate)
 
 
 def voice(material: Material, hits: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
@@ -181,14 +181,9 @@ def voice(material: Material, hits: np.ndarray, seconds: float, rng: np.random.G
         wave = Path(folder) / "voice.wav"
         command = ["espeak-ng", "-v", str(variant), "-s", str(rng.integers(110, 240)), "-p", str(rng.integers(10, 95))]
         subprocess.run([*command, "-w", str(wave), words], check=True, capture_output=True)
-        sound, sample_rate = soundfile.read(wave, dtype="float32", always_2d=True)
-    return _to_rate(sound.mean(axis=1), sample_rate, material.sample_rate)[: int(seconds * material.sample_rate)]
+        sound = read(wave, material.sample_rate)
+    return sound[: int(seconds * material.sample_rate)]
 
 
 def _fluid(tracks: list[list[tuple[float, mido.Message]]], sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    return _to_rate(play_messages(SOUNDFONT, tracks, room=rng.random() < 0.5), FLUID_RATE, sample_rate)
-
-
-def _to_rate(sound: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    common = np.gcd(from_rate, to_rate)
-    return resample_poly(sound, to_rate // common, from_rate // common).astype(np.float32)
+    return resampled(play_messages(SOUNDFONT, tracks, room=rng.random() < 0.5), FLUID_RATE, sample_rate)

@@ -30,8 +30,8 @@ from training.drum_chunks import DrumShard, DrumShards
 from training.drums_features import CLASSES, DRUMS_FEATURES
 from training.export_drums import replay
 from training.genre.catalogue import CATALOGUE, Excerpt, read_catalogue
-from training.render.noteless import read
 from training.render.room import rms
+from training.render.sound import read
 from training.render_drums.record import SPLITS
 from training.render_drums.shards import SetSpec, describe
 from training.shards import heard, write_arrays
