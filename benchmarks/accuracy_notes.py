@@ -13,6 +13,7 @@ the columns onset, offset, pitch, velocity. What is counted, and how: notes/scor
     repeats        repeated notes, rendered with a piano kept out of training (with --instruments)
     peers          everybody but the slow ones on the same recordings (with --peers)
     beginnings     everybody on the beginnings of --peer-files of them
+    labels         how far the labels can be trusted: what everybody hears alike in those beginnings
     solo           everybody on a singer
     speed          CPU time of everybody, one after another
 
@@ -42,7 +43,7 @@ from benchmarks.peers.ask import chosen_recordings
 from engine.models.card import ModelError, find_model, read_card, write_card
 
 KEPT, CURVE = "notes_results.json", "notes_curve.png"
-PARTS = ("points", "whole", "false", "disturbances", "repeats", "peers", "beginnings", "solo", "speed")
+PARTS = ("points", "whole", "false", "disturbances", "repeats", "peers", "beginnings", "labels", "solo", "speed")
 QUICK_RECORDINGS, QUICK_SECONDS = 2, 15.0
 
 Part = dict[str, Any]
@@ -97,6 +98,7 @@ def measures_of(chosen: argparse.Namespace) -> dict[str, Callable[[], Part]]:
     live = [Listener(chosen.model, ms) for ms in points_ms]
     disturbed = [Listener(chosen.model, ms) for ms in chosen.disturbed_look_ahead or points_ms]
     whole = [Listener(chosen.whole, 0)] if chosen.whole else []
+    surest = (whole or live)[-1]
     pianos = load_recordings(chosen.data, "piano")
     if chosen.quick:
         folder = Path(tempfile.gettempdir()) / "accuracy_notes"
@@ -119,6 +121,7 @@ def measures_of(chosen: argparse.Namespace) -> dict[str, Callable[[], Part]]:
         "repeats": (lambda: measures.repeats([*live, *whole], chosen.instruments)) if chosen.instruments else None,
         "peers": (lambda: beside_peers(pianos, with_slow=False)) if chosen.peers else None,
         "beginnings": (lambda: beside_peers(beginnings(), with_slow=True)) if chosen.peers else None,
+        "labels": (lambda: measures.labels(desk, beginnings(), surest, chosen.peers)) if chosen.peers else None,
         "solo": (lambda: beside_peers(load_recordings(chosen.data, "solo voice"), True)) if chosen.peers else None,
         "speed": lambda: measures.speed(shortest(pianos), [*live, *whole], chosen.peers),
     }

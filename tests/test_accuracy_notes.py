@@ -96,7 +96,7 @@ def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(dat
     rivals = (Peer("toy peer", "toy", "run_toy.py"), Peer("slow", "gone", "run_toy.py", is_slow=True))
     monkeypatch.setattr(measures, "PEERS", rivals)
     asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "--peers", str(out / "envs")]
-    asked += ["--peer-files", "1", "--peer-seconds", "1.75", "--only", "peers", "beginnings", "speed"]
+    asked += ["--peer-files", "1", "--peer-seconds", "1.75", "--only", "peers", "beginnings", "labels", "speed"]
     assert measure(out, *asked) == 0
     kept = json.loads((out / "notes_results.json").read_text())
     rows = kept["peers"]["rows"]
@@ -107,6 +107,10 @@ def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(dat
     assert begun["recordings"] == ["close_1.75s"] and begun["failed"][0].startswith("slow has no environment")
     assert {row["played"] for row in begun["rows"].values()} == {2}
     assert kept["speed"]["cpu_seconds_a_second"]["toy peer"] == 0.2
+    assert kept["labels"]["alike"]["toy peer"]["notes"] == 2 and set(kept["labels"]["beyond"]) == {
+        "Ictus, 40 ms",
+        "toy peer",
+    }
     assert "| toy peer | whole file | − | − | 0.800 |" in capsys.readouterr().out
     assert (out / "notes_curve.png").stat().st_size > 0
 

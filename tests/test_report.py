@@ -93,8 +93,8 @@ ONE = """
 import pathlib, signal, sys, time
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-print("begun", flush=True)
 try:
+    print("begun", flush=True)
     time.sleep(60)
 finally:
     pathlib.Path(sys.argv[1]).touch()

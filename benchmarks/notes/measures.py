@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from benchmarks.notes.disturb import CONDITIONS, IN_A_ROOM
 from benchmarks.notes.jobs import Desk, Job
+from benchmarks.notes.labels import alike, beyond, by_velocity
 from benchmarks.notes.listen import Listener
 from benchmarks.notes.noteless import SAMPLE_RATE, noise, silence, speech
 from benchmarks.notes.recordings import Recording
 from benchmarks.notes.repeated import repeated_notes
-from benchmarks.notes.scores import Take
+from benchmarks.notes.scores import USUAL_MS, Take
 from benchmarks.notes.summary import Counted, count, summary
 from benchmarks.peers.ask import Peer, PeerError, ask
 from benchmarks.peers.table import PEERS
@@ -80,19 +81,49 @@ def beside_peers(
     desk: Desk, recordings: Sequence[Recording], listeners: Sequence[Listener], envs: Path, with_slow: bool = True
 ) -> Part:
     """Everybody on the same recordings, which are of one kind."""
-    rivals = [peer for peer in PEERS if recordings[0].kind in peer.kinds and (with_slow or not peer.is_slow)]
-    rows, failed = {}, []
-    for peer in rivals:
-        try:
-            heard = summary([_of_peer(peer, recording, envs) for recording in recordings])
-            rows[peer.name] = {**heard, "is_live": peer.is_live, "algorithmic_ms": peer.look_ahead_ms}
-        except PeerError as error:
-            failed.append(str(error))
+    rivals = {peer.name: peer for peer in PEERS if with_slow or not peer.is_slow}
+    answered, failed = _asked(rivals.values(), recordings, envs)
+    rows = {}
+    for name, heard in answered.items():
+        rows[name] = {
+            **summary(heard),
+            "is_live": rivals[name].is_live,
+            "algorithmic_ms": rivals[name].look_ahead_ms,
+        }
     for listener in listeners:
         heard = summary(desk.counted(Job(recording, listener) for recording in recordings))
         latency = {"is_live": bool(listener.look_ahead_ms), "algorithmic_ms": listener.look_ahead_ms or None}
         rows[listener.name] = {**heard, **latency}
     return {"recordings": [recording.name for recording in recordings], "rows": rows, "failed": failed}
+
+
+def labels(desk: Desk, recordings: Sequence[Recording], listener: Listener, envs: Path) -> Part:
+    """What `listener` and the peers that hear whole files say, note for note, of when the notes begin."""
+    heard = {listener.name: desk.counted(Job(recording, listener) for recording in recordings)}
+    answered, failed = _asked([peer for peer in PEERS if not peer.is_live], recordings, envs)
+    heard |= answered
+    return {
+        "recordings": [recording.name for recording in recordings],
+        "listener": listener.name,
+        "velocities": by_velocity(heard),
+        "beyond": {name: beyond(takes, USUAL_MS) for name, takes in heard.items()},
+        "alike": {name: alike(heard[listener.name], takes) for name, takes in answered.items()},
+        "failed": failed,
+    }
+
+
+def _asked(
+    peers: Iterable[Peer], recordings: Sequence[Recording], envs: Path
+) -> tuple[dict[str, list[Counted]], list[str]]:
+    """What each of them heard who is made for such recordings, by name; and why some did not."""
+    heard, failed = {}, []
+    for peer in peers:
+        if recordings[0].kind in peer.kinds:
+            try:
+                heard[peer.name] = [_of_peer(peer, recording, envs) for recording in recordings]
+            except PeerError as error:
+                failed.append(str(error))
+    return heard, failed
 
 
 def _of_peer(peer: Peer, recording: Recording, envs: Path) -> Counted:

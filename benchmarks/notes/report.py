@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.notes.bars import asked_and_reached
 from benchmarks.notes.disturb import IN_A_ROOM, UNDISTURBED
-from benchmarks.notes.scores import REGISTERS, TOLERANCES_MS
+from benchmarks.notes.scores import CLOSE_MS, REGISTERS, TOLERANCES_MS, USUAL_MS
 from benchmarks.results import markdown
 
 LOST = "−"
@@ -130,6 +130,34 @@ def peers(part: dict[str, Any]) -> str:
     return f"{said}{missing}\n\n{markdown(head, lines)}"
 
 
+def labels(part: dict[str, Any]) -> str:
+    """Two tables: how late whom, and who hears alike."""
+    names = list(part["beyond"])
+    late = [
+        [
+            f"{row['low']} to {row['high']}",
+            str(row["played"]),
+            *(" / ".join(f"{ms:+.0f}" for ms in row["late_ms"][name].values()) or LOST for name in names),
+        ]
+        for row in part["velocities"]
+    ]
+    heard_alike = []
+    for name in names:
+        both = part["alike"].get(name)
+        shared = [str(both["notes"]), f"{both['correlation']:.2f}"] if both else [LOST, LOST]
+        heard_alike.append([name, f"{100 * part['beyond'][name]:.1f} %", *shared])
+    missing = "".join(f" Left out: {why}." for why in part["failed"])
+    return "\n\n".join(
+        [
+            f"Heard later than the label, ms: 5 % / median / 95 % of the notes within {CLOSE_MS} ms.{missing}",
+            markdown(["struck with velocity", "notes", *names], late),
+            markdown(
+                ["", f"beyond {USUAL_MS} ms", f"notes shared with {part['listener']}", "correlation"], heard_alike
+            ),
+        ]
+    )
+
+
 def speed(part: dict[str, Any]) -> str:
     costs = part["cpu_seconds_a_second"]
     slowest = max(costs.values())
@@ -166,6 +194,7 @@ TABLES = {
     "repeats": repeats,
     "peers": peers,
     "beginnings": peers,
+    "labels": labels,
     "solo": peers,
     "speed": speed,
 }

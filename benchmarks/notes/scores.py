@@ -17,6 +17,7 @@ ONSET, OFFSET, PITCH, VELOCITY, REPORTED = range(5)  # columns; a played note ha
 TOLERANCES_MS = (10, 20, 30, 50)
 USUAL_MS = 50
 REGISTERS = ((21, 35), (36, 47), (48, 59), (60, 71), (72, 83), (84, 108))  # MIDI pitches, both included
+CLOSE_MS = 100  # a note heard further from a label is another note
 FRAME_SECONDS = 0.01
 SHORTEST_SECONDS = 1e-3  # mir_eval refuses notes without length
 
@@ -133,3 +134,11 @@ def delays_ms(take: Take) -> np.ndarray:
     """From the attack to when enough had been heard to report the note, for the notes that are right."""
     pairs = right_rows(take)
     return 1000 * (take.heard[pairs[:, 1], REPORTED] - take.shifted[pairs[:, 0], ONSET])
+
+
+def lateness_ms(take: Take) -> np.ndarray:
+    """[n_played]: how much later than its label, moved to the attack, each note was heard; NaN where none was close."""
+    late = np.full(len(take.played), np.nan)
+    played, heard = matched(take.shifted, take.heard, CLOSE_MS, pitch_cents=take.pitch_cents).T
+    late[played] = 1000 * (take.heard[heard, ONSET] - take.shifted[played, ONSET])
+    return late

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.notes.faults import chords, false_kinds, n_stuck, restrikes
-from benchmarks.notes.scores import Take, delays_ms, note_counts, pooled, rates
+from benchmarks.notes.scores import VELOCITY, Take, delays_ms, lateness_ms, note_counts, pooled, rates
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Counted:
     chords: tuple[int, int]  # played, found whole
     n_stuck: int
     delays_ms: np.ndarray
+    lateness_ms: np.ndarray  # [n_played], of the note heard less its label; NaN where there is none close by
+    velocities: np.ndarray  # [n_played]
     cpu_seconds: float
 
     @property
@@ -44,6 +46,8 @@ def count(take: Take, cpu_seconds: float = float("nan")) -> Counted:
         chords(take),
         n_stuck(take),
         delays_ms(take),
+        lateness_ms(take),
+        take.played[:, VELOCITY],
         cpu_seconds,
     )
 

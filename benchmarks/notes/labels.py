@@ -1,0 +1,55 @@
+"""How far the labels can be trusted: what several listeners, made by different people, hear alike.
+
+That one listener hears a note 60 ms after its label says little. That another, of another making, hears the same note
+as late says that the label is early. Labels of a Disklavier are those of its keys, and a key that goes down slowly is
+long under way before the hammer strikes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.notes.summary import Counted
+
+VELOCITIES = ((1, 29), (30, 44), (45, 59), (60, 74), (75, 127))  # MIDI, both included
+PERCENTILES = (5, 50, 95)
+
+
+def by_velocity(heard: Mapping[str, Sequence[Counted]]) -> list[dict[str, Any]]:
+    """For notes struck softly to hard: percentiles of how late each listener, by name, heard them. JSON values."""
+    rows = []
+    for low, high in VELOCITIES:
+        row: dict[str, Any] = {"low": low, "high": high, "late_ms": {}}
+        for name, takes in heard.items():
+            velocities = np.concatenate([take.velocities for take in takes])
+            there = (velocities >= low) & (velocities <= high)
+            late = np.concatenate([take.lateness_ms for take in takes])[there]
+            late = late[~np.isnan(late)]
+            row["played"] = int(there.sum())
+            row["late_ms"][name] = {f"p{p}": float(np.percentile(late, p)) for p in PERCENTILES} if len(late) else {}
+        rows.append(row)
+    return rows
+
+
+def alike(one: Sequence[Counted], other: Sequence[Counted]) -> dict[str, Any]:
+    """Of the notes that both listeners heard: the correlation of how late they heard them, which is 1 where labels
+    alone are off and 0 where each errs by itself. How late a listener hears a recording in general is left out."""
+    pairs = []
+    for mine, others in zip(one, other, strict=True):
+        both = np.column_stack([mine.lateness_ms, others.lateness_ms])
+        both = both[~np.isnan(both).any(axis=1)]
+        pairs.append(both - np.median(both, axis=0) if len(both) else both)
+    late = np.concatenate(pairs)
+    spreads = late.std(axis=0) if len(late) else np.zeros(2)
+    correlation = float(np.mean(np.prod(late - late.mean(axis=0), axis=1)) / np.prod(spreads)) if spreads.all() else 0.0
+    return {"notes": len(late), "correlation": correlation}
+
+
+def beyond(takes: Sequence[Counted], tolerance_ms: float) -> float:
+    """Share of the notes heard close to their labels that lie further off than `tolerance_ms`."""
+    late = np.concatenate([take.lateness_ms for take in takes])
+    late = late[~np.isnan(late)]
+    return float(np.mean(np.abs(late) > tolerance_ms)) if len(late) else 0.0
