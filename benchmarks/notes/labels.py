@@ -1,8 +1,8 @@
 """How far the labels can be trusted: what several listeners, made by different people, hear alike.
 
-That one listener hears a note 60 ms after its label says little. That another, of another making, hears the same note
-as late says that the label is early. Labels of a Disklavier are those of its keys, and a key that goes down slowly is
-long under way before the hammer strikes.
+That one listener hears a note 60 ms before its label says little. That another, of another making, hears the same note
+as early says that the label is late. Labels of a Disklavier are what its keys were told to do, and a hammer that is
+meant to strike softly does not obey to the millisecond.
 """
 
 from __future__ import annotations
