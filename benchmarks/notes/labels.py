@@ -12,25 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.notes.scores import percentiles
 from benchmarks.notes.summary import Counted
 
 VELOCITIES = ((1, 29), (30, 44), (45, 59), (60, 74), (75, 127))  # MIDI, both included
-PERCENTILES = (5, 50, 95)
 
 
 def by_velocity(heard: Mapping[str, Sequence[Counted]]) -> list[dict[str, Any]]:
     """For notes struck softly to hard: percentiles of how late each listener, by name, heard them. JSON values."""
+    velocities = np.concatenate([take.velocities for take in next(iter(heard.values()))])
+    late_ms = {name: _lateness_ms(takes) for name, takes in heard.items()}
     rows = []
     for low, high in VELOCITIES:
-        row: dict[str, Any] = {"low": low, "high": high, "late_ms": {}}
-        for name, takes in heard.items():
-            velocities = np.concatenate([take.velocities for take in takes])
-            there = (velocities >= low) & (velocities <= high)
-            late = np.concatenate([take.lateness_ms for take in takes])[there]
-            late = late[~np.isnan(late)]
-            row["played"] = int(there.sum())
-            row["late_ms"][name] = {f"p{p}": float(np.percentile(late, p)) for p in PERCENTILES} if len(late) else {}
-        rows.append(row)
+        there = (velocities >= low) & (velocities <= high)
+        late = {name: percentiles(all_of_them[there]) for name, all_of_them in late_ms.items()}
+        rows.append({"low": low, "high": high, "played": int(there.sum()), "late_ms": late})
     return rows
 
 
@@ -43,13 +39,16 @@ def alike(one: Sequence[Counted], other: Sequence[Counted]) -> dict[str, Any]:
         both = both[~np.isnan(both).any(axis=1)]
         pairs.append(both - np.median(both, axis=0) if len(both) else both)
     late = np.concatenate(pairs)
-    spreads = late.std(axis=0) if len(late) else np.zeros(2)
-    correlation = float(np.mean(np.prod(late - late.mean(axis=0), axis=1)) / np.prod(spreads)) if spreads.all() else 0.0
-    return {"notes": len(late), "correlation": correlation}
+    varies = len(late) > 0 and np.ptp(late, axis=0).all()
+    return {"notes": len(late), "correlation": float(np.corrcoef(late.T)[0, 1]) if varies else 0.0}
 
 
 def beyond(takes: Sequence[Counted], tolerance_ms: float) -> float:
     """Share of the notes heard close to their labels that lie further off than `tolerance_ms`."""
-    late = np.concatenate([take.lateness_ms for take in takes])
+    late = _lateness_ms(takes)
     late = late[~np.isnan(late)]
     return float(np.mean(np.abs(late) > tolerance_ms)) if len(late) else 0.0
+
+
+def _lateness_ms(takes: Sequence[Counted]) -> np.ndarray:
+    return np.concatenate([take.lateness_ms for take in takes])

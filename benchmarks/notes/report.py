@@ -126,8 +126,7 @@ def peers(part: dict[str, Any]) -> str:
     ]
     first = next(iter(part["rows"].values()))
     said = f"{first['files']} recordings, {first['seconds']:.0f} s, {first['played']} notes; everybody heard the same."
-    missing = "".join(f" Left out: {why}." for why in part["failed"])
-    return f"{said}{missing}\n\n{markdown(head, lines)}"
+    return f"{said}{_left_out(part)}\n\n{markdown(head, lines)}"
 
 
 def labels(part: dict[str, Any]) -> str:
@@ -146,10 +145,9 @@ def labels(part: dict[str, Any]) -> str:
         both = part["alike"].get(name)
         shared = [str(both["notes"]), f"{both['correlation']:.2f}"] if both else [LOST, LOST]
         heard_alike.append([name, f"{100 * part['beyond'][name]:.1f} %", *shared])
-    missing = "".join(f" Left out: {why}." for why in part["failed"])
     return "\n\n".join(
         [
-            f"Heard later than the label, ms: 5 % / median / 95 % of the notes within {CLOSE_MS} ms.{missing}",
+            f"Heard later than the label, ms: 5 % / median / 95 % of the notes within {CLOSE_MS} ms.{_left_out(part)}",
             markdown(["struck with velocity", "notes", *names], late),
             markdown(
                 ["", f"beyond {USUAL_MS} ms", f"notes shared with {part['listener']}", "correlation"], heard_alike
@@ -171,6 +169,10 @@ def speed(part: dict[str, Any]) -> str:
 
 def _score(one: dict[str, Any], key: str, rate: str = "f1") -> str:
     return f"{one['scores'][key][rate]:.3f}" if key in one["scores"] else LOST
+
+
+def _left_out(part: dict[str, Any]) -> str:
+    return "".join(f" Left out: {why}." for why in part["failed"])
 
 
 def _ms(one: dict[str, Any], percentile: str) -> str:

@@ -136,6 +136,12 @@ def delays_ms(take: Take) -> np.ndarray:
     return 1000 * (take.heard[pairs[:, 1], REPORTED] - take.shifted[pairs[:, 0], ONSET])
 
 
+def percentiles(values: np.ndarray) -> dict[str, float]:
+    """p5, p50 and p95 of what is not NaN; nothing where all is."""
+    there = values[~np.isnan(values)]
+    return {f"p{p}": float(np.percentile(there, p)) for p in (5, 50, 95)} if len(there) else {}
+
+
 def lateness_ms(take: Take) -> np.ndarray:
     """[n_played]: how much later than its label, moved to the attack, each note was heard; NaN where none was close."""
     late = np.full(len(take.played), np.nan)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.notes.faults import chords, false_kinds, n_stuck, restrikes
-from benchmarks.notes.scores import VELOCITY, Take, delays_ms, lateness_ms, note_counts, pooled, rates
+from benchmarks.notes.scores import VELOCITY, Take, delays_ms, lateness_ms, note_counts, percentiles, pooled, rates
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,6 @@ def summary(takes: Sequence[Counted]) -> dict[str, Any]:
     scores = {name: rates(counts) for name, counts in pooled(take.counts for take in takes).items()}
     n_heard = sum(int(take.counts["onset 50"][1]) for take in takes)
     kinds = {kind: sum(take.false_kinds[kind] for take in takes) for kind in takes[0].false_kinds}
-    delays = np.concatenate([take.delays_ms for take in takes])
-    delays = delays[~np.isnan(delays)]
     seconds = sum(take.seconds for take in takes)
     return {
         "files": len(takes),
@@ -76,7 +74,7 @@ def summary(takes: Sequence[Counted]) -> dict[str, Any]:
         "stuck": sum(take.n_stuck for take in takes),
         "restrikes": _share([take.restrikes for take in takes]),
         "chords": _share([take.chords for take in takes]),
-        "delay_ms": {f"p{p}": float(np.percentile(delays, p)) for p in (5, 50, 95)} if len(delays) else {},
+        "delay_ms": percentiles(np.concatenate([take.delays_ms for take in takes])),
         "cpu_seconds_a_second": sum(take.cpu_seconds for take in takes) / seconds,
     }
 

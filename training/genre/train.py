@@ -24,7 +24,6 @@ from torch import nn
 from engine.genre.card import LONGEST_SECONDS, SHORTEST_SECONDS, SILENCE, UNKNOWN
 from engine.genre.ear import FRAME_RATE_HZ
 from training.exporting import ParityError
-from training.genre.augment import Augment
 from training.genre.calibrate import Negatives, kept_and_refused, surprise, temperature_of, unknown_below
 from training.genre.collection import Recording, read_collection
 from training.genre.configuration import Configuration, read_configuration
@@ -37,7 +36,7 @@ from training.genre.pictures import draw_all
 from training.genre.preparing import Prepared, prepare
 from training.genre.report import write_report
 from training.genre.shelf import Shelf
-from training.run import start
+from training.run import start, turned
 
 ALL = "+".join(NETS)  # the average of them
 
@@ -194,9 +193,7 @@ def knobs_of(options: argparse.Namespace, configuration: Configuration) -> Knobs
     """The configuration's, then those of --knobs, then what has a flag of its own."""
     said = {**configuration.knobs, **options.knobs}
     said |= {name: getattr(options, name) for name in ("minutes", "seed") if getattr(options, name) is not None}
-    if isinstance(said.get("augment"), dict):
-        said["augment"] = Augment(**said["augment"])
-    return Knobs(**said)
+    return turned(Knobs(), said)
 
 
 def parser() -> argparse.ArgumentParser:

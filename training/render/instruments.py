@@ -180,11 +180,10 @@ def load_bank(instrument: Instrument, data: Path) -> SampleBank | None:
     """Read, trim and level the instrument's samples, but for silent ones; None where its source is not in `data`."""
     folder = SOURCES[instrument.source].find(data)
     files = sample_files(instrument, folder) if folder else []
-    read = [(layer, pitch, read_mono(path)) for layer, pitch, path in files]
-    heard = [(layer, pitch, sound) for layer, pitch, sound in read if sound[0].any()]
+    heard = [(layer, pitch, trimmed(*read)) for layer, pitch, path in files if (read := read_mono(path))[0].any()]
     if not heard:
         return None
-    sounds = [trimmed(*sound) for _, _, sound in heard]
+    sounds = [sound for _, _, sound in heard]
     layers = np.array([layer for layer, _, _ in heard])
     roots = np.array([pitch for _, pitch, _ in heard])
     lengths = np.array([len(sound) for sound in sounds])
