@@ -14,6 +14,7 @@ from training.export import ParityError
 from training.nets.notes import NotesNet
 from training.nets.notes_file import NotesFileNet
 from training.scoring import ANSWERS
+from training.shipped import checkpoint_of
 from training.train_notes_file import Knobs, listen, train
 
 SIZES = {"n_first": 4, "n_second": 4, "n_narrow": 3, "n_pitch": 6}
@@ -176,6 +177,17 @@ def test_an_exported_net_is_run_by_the_engine_as_pytorch_runs_it(net, tmp_path):
         assert np.ptp(said[name]) > 0.01, "nothing to compare"
         np.testing.assert_allclose(said[name], getattr(expected, name), rtol=0, atol=EXACT)
         np.testing.assert_allclose(again[name], golden[name], rtol=0, atol=EXACT)
+
+
+def test_a_model_comes_back_as_the_net_that_it_was_and_finds_itself_there_in_training(net, tmp_path):
+    export_notes_file.export(net, tmp_path / "tiny.onnx", made_shard(), PAPERS)
+    again = NotesFileNet(**SMALL)
+    again.load_state_dict(checkpoint_of(tmp_path / "tiny.onnx")["averaged"])
+    features = torch.from_numpy(np.load(tmp_path / "tiny.npz")["features"].astype(np.float32)[None])
+    expected = answer(net, features)
+    assert np.ptp(expected) > 0.1
+    for one in (again.eval(), again.train()):
+        np.testing.assert_allclose(answer(one, features), expected, rtol=0, atol=1e-4)
 
 
 def test_where_parity_fails_nothing_is_written(net, tmp_path, monkeypatch):

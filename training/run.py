@@ -46,7 +46,7 @@ class RunKnobs:
     log_steps: int = 200
     threads: int = 1
     bfloat16: bool = True
-    start_from: str = ""  # a checkpoint, or a `notes` as .onnx, to begin with, as far as it fits; its past is on record
+    start_from: str = ""  # a checkpoint, or a model of notes as .onnx, to begin with, as far as it fits
 
 
 # A run may go on for longer, or be looked at more often; every other knob it keeps from its first step to its last.

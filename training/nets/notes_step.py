@@ -140,9 +140,7 @@ def unfold(step: Mapping[str, Tensor], net: NotesNet) -> None:
     nothing to do."""
     n_first, _, _, n_pitch, n_hidden, n_known = net.sizes
     n_rows = len(net.look_ahead_frames)
-    for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm2d)):
-        norm.reset_parameters()
-        norm.running_var.fill_(1.0 - norm.eps)
+    without_norms(net)
 
     def put(target: Tensor, value: Tensor) -> None:
         with torch.no_grad():
@@ -189,6 +187,13 @@ def unfold(step: Mapping[str, Tensor], net: NotesNet) -> None:
         put(look_back.bias, biases[0][row])
         put(answer.weight, answers[row, :, :, row].T)
         put(answer.bias, biases[1][row])
+
+
+def without_norms(net: nn.Module) -> None:
+    """Let every batch norm of `net` change nothing: what it did has been folded into the weights before it."""
+    for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm2d)):
+        norm.reset_parameters()
+        norm.running_var.fill_(1.0 - norm.eps)
 
 
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
