@@ -13,6 +13,7 @@ the columns onset, offset, pitch, velocity. What is counted, and how: notes/scor
     repeats        repeated notes, rendered with a piano kept out of training (with --instruments)
     peers          everybody but the slow ones on the same recordings (with --peers)
     beginnings     everybody on the beginnings of --peer-files of them
+    worse          the same in a room (with --rir) and in noise
     labels         how far the labels can be trusted: what everybody hears alike in those beginnings
     solo           everybody on a singer
     speed          CPU time of everybody, one after another
@@ -43,7 +44,8 @@ from benchmarks.peers.ask import chosen_recordings
 from engine.models.card import ModelError, find_model, read_card, write_card
 
 KEPT, CURVE = "notes_results.json", "notes_curve.png"
-PARTS = ("points", "whole", "false", "disturbances", "repeats", "peers", "beginnings", "labels", "solo", "speed")
+PARTS = ("points", "whole", "false", "disturbances", "repeats", "peers", "beginnings", "worse", "labels", "solo",
+         "speed")  # fmt: skip
 QUICK_RECORDINGS, QUICK_SECONDS = 2, 15.0
 
 Part = dict[str, Any]
@@ -105,29 +107,33 @@ def measures_of(chosen: argparse.Namespace) -> dict[str, Callable[[], Part]]:
         pianos = [beginning(piano, QUICK_SECONDS, folder) for piano in spread(pianos, QUICK_RECORDINGS)]
     desk = Desk(chosen.processes, lambda line: print(line, file=sys.stderr, flush=True))
 
-    def beside_peers(recordings: Sequence[Recording], with_slow: bool) -> Part:
-        return measures.beside_peers(desk, recordings, [*live, *whole], chosen.peers, with_slow)
-
     def beginnings() -> list[Recording]:
         return chosen_recordings(pianos, chosen.peer_files, chosen.peer_seconds, chosen.peers)
 
-    measurable: dict[str, Callable[[], Part] | None] = {
-        "points": lambda: measures.points(desk, pianos, live),
-        "whole": (lambda: measures.points(desk, pianos, whole)) if whole else None,
-        "false": lambda: measures.false_notes(load_recordings(chosen.data, "drums"), live),
-        "disturbances": lambda: measures.disturbances(
-            desk, spread(pianos, chosen.disturbed_files), disturbed, chosen.rir
+    def solo() -> list[Recording]:
+        return load_recordings(chosen.data, "solo voice")
+
+    everybody, peers, room = [*live, *whole], chosen.peers, chosen.rir
+    measurable: dict[str, tuple[Any, Callable[[], Part]]] = {  # what it needs, and how it is measured
+        "points": (live, lambda: measures.points(desk, pianos, live)),
+        "whole": (whole, lambda: measures.points(desk, pianos, whole)),
+        "false": (live, lambda: measures.false_notes(load_recordings(chosen.data, "drums"), live)),
+        "disturbances": (
+            disturbed,
+            lambda: measures.disturbances(desk, spread(pianos, chosen.disturbed_files), disturbed, room),
         ),
-        "repeats": (lambda: measures.repeats([*live, *whole], chosen.instruments)) if chosen.instruments else None,
-        "peers": (lambda: beside_peers(pianos, with_slow=False)) if chosen.peers else None,
-        "beginnings": (lambda: beside_peers(beginnings(), with_slow=True)) if chosen.peers else None,
-        "labels": (lambda: measures.labels(desk, beginnings(), surest, chosen.peers)) if chosen.peers else None,
-        "solo": (lambda: beside_peers(load_recordings(chosen.data, "solo voice"), True)) if chosen.peers else None,
-        "speed": lambda: measures.speed(shortest(pianos), [*live, *whole], chosen.peers),
+        "repeats": (chosen.instruments, lambda: measures.repeats(everybody, chosen.instruments)),
+        "peers": (peers, lambda: measures.beside_peers(desk, pianos, everybody, peers, with_slow=False)),
+        "beginnings": (peers, lambda: measures.beside_peers(desk, beginnings(), everybody, peers)),
+        "worse": (peers, lambda: measures.worse(desk, beginnings(), everybody, peers, room)),
+        "labels": (peers, lambda: measures.labels(desk, beginnings(), surest, peers)),
+        "solo": (peers, lambda: measures.beside_peers(desk, solo(), everybody, peers)),
+        "speed": (live, lambda: measures.speed(shortest(pianos), everybody, peers)),
     }
-    if impossible := [name for name in chosen.only or () if not measurable[name]]:
+    if impossible := [name for name in chosen.only or () if not measurable[name][0]]:
         raise ValueError(f"the part {impossible[0]!r} needs an option that was not given; see --help")
-    return {name: measurable[name] for name in PARTS if measurable[name] and name in (chosen.only or PARTS)}
+    wanted = [name for name in PARTS if measurable[name][0] and name in (chosen.only or PARTS)]
+    return {name: measurable[name][1] for name in wanted}
 
 
 def publish(kept: dict[str, Part], page: Path) -> None:

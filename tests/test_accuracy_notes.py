@@ -96,7 +96,9 @@ def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(dat
     rivals = (Peer("toy peer", "toy", "run_toy.py"), Peer("slow", "gone", "run_toy.py", is_slow=True))
     monkeypatch.setattr(measures, "PEERS", rivals)
     asked = ["--data", str(data), "--model", str(toy), "--look-ahead", "40", "--peers", str(out / "envs")]
-    asked += ["--peer-files", "1", "--peer-seconds", "1.75", "--only", "peers", "beginnings", "labels", "speed"]
+    asked += ["--peer-files", "1", "--peer-seconds", "1.75", "--rir", str(out / "room.wav")]
+    asked += ["--only", "peers", "beginnings", "worse", "labels", "speed"]
+    soundfile.write(out / "room.wav", np.exp(-np.arange(2000) / 300), RATE)
     assert measure(out, *asked) == 0
     kept = json.loads((out / "notes_results.json").read_text())
     rows = kept["peers"]["rows"]
@@ -109,7 +111,14 @@ def test_peers_are_scored_on_the_same_recordings_and_one_that_fails_is_named(dat
     assert kept["speed"]["cpu_seconds_a_second"]["toy peer"] == 0.2
     assert kept["labels"]["alike"]["toy peer"]["notes"] == 2
     assert set(kept["labels"]["beyond"]) == {"Ictus, 40 ms", "toy peer"}
-    assert "| toy peer | whole file | − | − | 0.800 |" in capsys.readouterr().out
+    worse = kept["worse"]
+    assert worse["failed"] == begun["failed"]
+    for row in worse["points"].values():
+        assert {name: one["played"] for name, one in row.items()} == {"toy peer": 2, "Ictus, 40 ms": 2}
+    printed = capsys.readouterr().out
+    assert "| toy peer | whole file | − | − | 0.800 |" in printed
+    assert "as recorded | in a room (room) | white noise, 20 dB SNR |" in printed
+    assert "| toy peer | 1.000 | 1.000 (+0.0) | 1.000 (+0.0) |" in printed
     assert (out / "notes_curve.png").stat().st_size > 0
 
 

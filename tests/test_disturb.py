@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.notes.disturb import CONDITIONS, UNDISTURBED, Playing, disturbed, in_room, pink_noise, with_noise
+from benchmarks.notes.disturb import (
+    CONDITIONS,
+    IN_A_ROOM,
+    IN_NOISE,
+    UNDISTURBED,
+    Playing,
+    as_file,
+    disturbed,
+    in_room,
+    pink_noise,
+    with_noise,
+)
+from benchmarks.notes.recordings import Recording
 
 RATE = 16_000
 PLAYED = np.array([[0.5, 1.5, 69.0, 60.0]])
@@ -76,6 +88,23 @@ def test_noise_is_scaled_whatever_its_own_level():
     noise = 1e-3 * np.random.default_rng(3).standard_normal(4 * RATE)
     worse = with_noise(tone(), noise, below_db=6.0)
     assert decibels(tone().samples) - decibels(worse.samples - tone().samples) == pytest.approx(6.0, abs=0.1)
+
+
+def test_a_file_holds_what_the_condition_makes_of_the_sound_and_never_clips(tmp_path):
+    loud = tone().samples * 3.3
+    soundfile.write(tmp_path / "take.wav", loud, RATE, subtype="FLOAT")
+    take = Recording(tmp_path / "take.wav", "piano", "close", 0.0, PLAYED)
+    worse = as_file(take, IN_NOISE, tmp_path / "worse")
+    samples, rate = soundfile.read(worse.audio)
+    expected = disturbed(Playing(loud, RATE, PLAYED), IN_NOISE).samples
+    np.testing.assert_allclose(samples, expected * (0.99 / np.abs(expected).max()), atol=1e-4)
+    assert rate == RATE and worse.played is PLAYED
+    rooms = []
+    for name in ("hall", "cave"):
+        soundfile.write(tmp_path / f"{name}.wav", [1.0, *np.random.default_rng(len(rooms)).uniform(-1, 1, 99)], RATE)
+        rooms.append(as_file(take, IN_A_ROOM, tmp_path / "worse", tmp_path / f"{name}.wav").audio)
+    assert rooms[0] != rooms[1] and rooms[0].read_bytes() != rooms[1].read_bytes()
+    assert len(list((tmp_path / "worse").iterdir())) == 3
 
 
 def test_undisturbed_is_what_it_was_and_unknown_conditions_are_refused():

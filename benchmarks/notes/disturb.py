@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from pathlib import Path
 
@@ -10,13 +10,14 @@ import numpy as np
 import soundfile
 from scipy.signal import oaconvolve, resample_poly
 
+from benchmarks.notes.recordings import Recording, write
 from benchmarks.notes.scores import OFFSET, ONSET, PITCH
 
-UNDISTURBED, IN_A_ROOM = "as recorded", "in a room"
+UNDISTURBED, IN_A_ROOM, IN_NOISE = "as recorded", "in a room", "white noise, 20 dB SNR"
 CONDITIONS = (
     UNDISTURBED,
     IN_A_ROOM,
-    "white noise, 20 dB SNR",
+    IN_NOISE,
     "pink noise, 20 dB SNR",
     "50 cents higher",
     "50 cents lower",
@@ -27,6 +28,7 @@ CENTS = 50.0
 QUIETER_DB = 20.0
 DIRECT = 0.3  # of the peak: the first sample this strong is the direct sound
 NEIGHBOUR_CENTS = 51.0  # half-way between two keys either is right
+LOUDEST = 0.99  # peak of what is written to a file
 _STEPS = 1000  # of the resampling ratio's denominator
 
 
@@ -105,6 +107,19 @@ def disturbed(playing: Playing, condition: str, room: Path | None = None, seed: 
         case "20 dB quieter":
             return quieter(playing)
     raise ValueError(f"the condition {condition!r} is none of {', '.join(CONDITIONS)}, or its room is not given")
+
+
+def as_file(recording: Recording, condition: str, folder: Path, room: Path | None = None) -> Recording:
+    """`recording` under one of the conditions that leave the labels as they are, as a file in `folder`, for those who
+    hear nothing but files; turned down where it would clip."""
+    place = f"{condition} {room.stem}" if room and condition == IN_A_ROOM else condition
+    worse = folder / f"{recording.name} {place}.flac".replace(" ", "_")
+    if not worse.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        samples, rate = soundfile.read(recording.audio, dtype="float32", always_2d=True)
+        playing = disturbed(Playing(samples.mean(axis=1), rate, recording.played), condition, room)
+        write(worse, playing.samples / max(1.0, np.abs(playing.samples).max() / LOUDEST), rate)
+    return replace(recording, audio=worse)
 
 
 def _with_samples(playing: Playing, samples: np.ndarray) -> Playing:

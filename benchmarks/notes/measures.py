@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.notes.disturb import CONDITIONS, IN_A_ROOM
+from benchmarks.notes.disturb import CONDITIONS, IN_A_ROOM, IN_NOISE, UNDISTURBED, as_file
 from benchmarks.notes.jobs import Desk, Job
 from benchmarks.notes.labels import alike, beyond, by_velocity
 from benchmarks.notes.listen import Listener
@@ -95,6 +95,29 @@ def beside_peers(
         latency = {"is_live": bool(listener.look_ahead_ms), "algorithmic_ms": listener.look_ahead_ms or None}
         rows[listener.name] = {**heard, **latency}
     return {"recordings": [recording.name for recording in recordings], "rows": rows, "failed": failed}
+
+
+def worse(
+    desk: Desk, recordings: Sequence[Recording], listeners: Sequence[Listener], envs: Path, room: Path | None
+) -> Part:
+    """Everybody under the conditions that everybody meets on a stage."""
+    conditions = [UNDISTURBED, *([IN_A_ROOM] if room else []), IN_NOISE]
+    found: Part = {}
+    for condition in conditions:
+        here = [
+            one if condition == UNDISTURBED else as_file(one, condition, envs / "worse", room) for one in recordings
+        ]
+        found[condition] = beside_peers(desk, here, listeners, envs)
+    answered = set.intersection(*(set(part["rows"]) for part in found.values()))
+    return {
+        "recordings": [recording.name for recording in recordings],
+        "room": room.stem if room else "",
+        "points": {
+            condition: {name: row for name, row in part["rows"].items() if name in answered}
+            for condition, part in found.items()
+        },
+        "failed": list(dict.fromkeys(why for part in found.values() for why in part["failed"])),
+    }
 
 
 def labels(desk: Desk, recordings: Sequence[Recording], listener: Listener, envs: Path) -> Part:

@@ -46,12 +46,17 @@ def beginning(recording: Recording, seconds: float, folder: Path) -> Recording:
     if not part.exists():
         rate = soundfile.info(recording.audio).samplerate
         samples, _ = soundfile.read(recording.audio, frames=int(seconds * rate), dtype="int16")
-        beside = part.with_suffix(f".{os.getpid()}.part")
-        soundfile.write(beside, samples, rate, format="FLAC", subtype="PCM_16")
-        os.replace(beside, part)
+        write(part, samples, rate)
     played = recording.played[recording.played[:, 0] + recording.shift_seconds < seconds].copy()
     played[:, 1] = np.minimum(played[:, 1], seconds)
     return replace(recording, audio=part, played=played)
+
+
+def write(path: Path, samples: np.ndarray, rate: int) -> None:
+    """A FLAC file of 16 bits, there as a whole or not at all. `samples` float, -1 to 1, or int16."""
+    beside = path.with_suffix(f".{os.getpid()}.part")
+    soundfile.write(beside, samples, rate, format="FLAC", subtype="PCM_16")
+    os.replace(beside, path)
 
 
 def spread(recordings: Sequence[Recording], n: int) -> list[Recording]:

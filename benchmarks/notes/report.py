@@ -75,10 +75,7 @@ def false_notes(part: dict[str, Any]) -> str:
 
 def disturbances(part: dict[str, Any]) -> str:
     """F1 and what it loses against the recordings as they are."""
-    f1 = {
-        condition: {point: one["scores"]["onset 50"]["f1"] for point, one in row.items()}
-        for condition, row in part["points"].items()
-    }
+    f1 = {condition: {point: _f1(one) for point, one in row.items()} for condition, row in part["points"].items()}
     undisturbed, lines = f1[UNDISTURBED], []
     for condition, row in f1.items():
         name = f"{condition} ({part['room']})" if condition == IN_A_ROOM else condition
@@ -86,6 +83,20 @@ def disturbances(part: dict[str, Any]) -> str:
         lines.append([name, *(f"{one:.3f}{less}" for one, less in zip(row.values(), lost, strict=True))])
     said = f"{len(part['recordings'])} recordings: {', '.join(part['recordings'])}."
     return f"{markdown(['onset F1, ±50 ms (points of difference)', *undisturbed], lines)}\n\n{said}"
+
+
+def worse(part: dict[str, Any]) -> str:
+    """The same of everybody: a row each, the best first."""
+    undisturbed = part["points"][UNDISTURBED]
+    lines = []
+    for name in sorted(undisturbed, key=lambda name: -_f1(undisturbed[name])):
+        scores = [_f1(row[name]) for row in part["points"].values()]
+        lost = [f"{one:.3f} ({_points(one - scores[0])})" for one in scores[1:]]
+        lines.append([name, f"{scores[0]:.3f}", *lost])
+    head = [f"{name} ({part['room']})" if name == IN_A_ROOM else name for name in part["points"]]
+    first = next(iter(undisturbed.values()))
+    said = f"{first['files']} recordings, {first['seconds']:.0f} s; everybody heard the same.{_left_out(part)}"
+    return f"{said}\n\n{markdown(['onset F1, ±50 ms (points of difference)', *head], lines)}"
 
 
 def repeats(part: dict[str, Any]) -> str:
@@ -106,7 +117,7 @@ def repeats(part: dict[str, Any]) -> str:
 
 def peers(part: dict[str, Any]) -> str:
     lines = []
-    for name, row in sorted(part["rows"].items(), key=lambda item: item[1]["scores"]["onset 50"]["f1"]):
+    for name, row in sorted(part["rows"].items(), key=lambda item: _f1(item[1])):
         latency = "whole file" if not row["is_live"] else _whole_ms(row["algorithmic_ms"])
         scores = [_score(row, key) for key in ("onset 50", "onset 30", "published 50", "offset", "frames")]
         restruck, cost = f"{row['restrikes']['recall']:.3f}", f"{row['cpu_seconds_a_second']:.3f}"
@@ -171,6 +182,10 @@ def _score(one: dict[str, Any], key: str, rate: str = "f1") -> str:
     return f"{one['scores'][key][rate]:.3f}" if key in one["scores"] else LOST
 
 
+def _f1(one: dict[str, Any]) -> float:
+    return one["scores"]["onset 50"]["f1"]
+
+
 def _left_out(part: dict[str, Any]) -> str:
     return "".join(f" Left out: {why}." for why in part["failed"])
 
@@ -196,6 +211,7 @@ TABLES = {
     "repeats": repeats,
     "peers": peers,
     "beginnings": peers,
+    "worse": worse,
     "labels": labels,
     "solo": peers,
     "speed": speed,
