@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from benchmarks.circumstances import circumstances
+from benchmarks.circumstances import circumstances, typed
 from benchmarks.notes import measures as measures
 from benchmarks.notes import report as report
 from benchmarks.notes.curve import draw
@@ -54,8 +54,7 @@ Part = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
-        typed = ["python -m benchmarks.accuracy_notes", *(sys.argv[1:] if arguments is None else arguments)]
-        line = " · ".join(circumstances(" ".join(typed)).values())
+        line = " · ".join(circumstances(typed("accuracy_notes", arguments)).values())
         page = results.page(chosen.out)
         kept = results.load(chosen.out / KEPT)
         for name, measure in measures_of(chosen).items():

@@ -1,6 +1,6 @@
 """How well and how soon strikes are heard in real drum takes, alone and in the mix, through the engine that runs live.
 
-    python -m benchmarks.accuracy_strikes --data FOLDER [--peers ENVS] [--write]
+    python -m benchmarks.accuracy_strikes --data FOLDER [--peers ENVS] [--out FOLDER]
 
 FOLDER holds manifest.json, a list of files with `kind` "drums" or "drums-in-mix", `audio` and `onsets` (a table with a
 header, onset seconds first, drum second). Counted over all takes of a kind, matched as mir_eval.onset does. Drums that
@@ -24,7 +24,7 @@ import numpy as np
 import soundfile
 
 from benchmarks import results
-from benchmarks.circumstances import circumstances
+from benchmarks.circumstances import circumstances, typed
 from benchmarks.peers.ask import PeerError, ask, can_run
 from benchmarks.peers.strike_table import STRIKE_PEERS
 from benchmarks.results import markdown
@@ -168,14 +168,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, KeyError, PeerError) as error:
         print(f"accuracy_strikes: {chosen.data}: {error}", file=sys.stderr)
         return 1
-    flags = "".join(f" --{name} {value:g}" for name, value in options.items()) + (
-        " --peers ENVS" if chosen.peers else ""
-    )
-    command = f"python -m benchmarks.accuracy_strikes --data {chosen.data.name}{flags}"
     tables = [markdown(HEAD, rows)]
     tables += [markdown(("`drums`, by drum", *HEAD[1:]), drums)] if drums else []
     tables.append(markdown(("false strikes a minute", "seconds", *(f"`{stage}`" for stage in chosen.stages)), false))
-    text = "\n\n".join([*tables, " · ".join(circumstances(command).values())])
+    text = "\n\n".join([*tables, " · ".join(circumstances(typed("accuracy_strikes", arguments)).values())])
     print(text)
     results.put(results.page(chosen.out), "strikes", text)
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +17,11 @@ def circumstances(command: str) -> dict[str, str]:
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     return {"machine": machine(), "commit": commit or "unknown", "date": date.today().isoformat(), "command": command}
+
+
+def typed(program: str, arguments: Sequence[str] | None) -> str:
+    """The command that a main was called by; `arguments` None: by a shell."""
+    return " ".join([f"python -m benchmarks.{program}", *(sys.argv[1:] if arguments is None else arguments)])
 
 
 def machine() -> str:
