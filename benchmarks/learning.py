@@ -25,6 +25,7 @@ from engine.models.card import MODELS_FOLDER, ModelError, read_card
 SHIPPED = ("notes", "notes_file", "drums")
 SCORES = {"notes": ("20 ms", "40 ms", "80 ms", "160 ms"), "notes_file": ("whole file",), "drums": ("alone", "in a mix")}
 LAST = 0.25  # of the training: what did it still bring?
+PER_ROW = 3  # pictures
 HEAD = ("model", "validated", "steps", "minutes", "first F1", "last F1", "best F1", "of it in the last quarter, points")
 
 
@@ -90,16 +91,19 @@ def rows(curve: Curve) -> list[tuple[str, ...]]:
 
 
 def draw(curves: Sequence[Curve]) -> Figure:
-    figure = Figure((4.0 * len(curves), 3.4), layout="constrained")
+    n_rows = -(-len(curves) // PER_ROW)
+    figure = Figure((4.0 * PER_ROW, 3.4 * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, curve in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves, strict=True):
+    for number, curve in enumerate(curves, start=1):
+        axes = figure.add_subplot(n_rows, PER_ROW, number)
         minutes = [point[1] for point in curve.points]
         for column, name in enumerate(SCORES[curve.kind], start=2):
             axes.plot(minutes, [point[column] for point in curve.points], marker="o", markersize=3, label=name)
         axes.set(title=curve.model, xlabel="minutes of training", ylim=(0.2, 1.0), xlim=(0, None))
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", fontsize="small")
-    figure.axes[0].set_ylabel("onset F1, validation")
+        if number % PER_ROW == 1:
+            axes.set_ylabel("onset F1, validation")
     return figure
 
 
