@@ -113,11 +113,17 @@ def worse(
         "recordings": [recording.name for recording in recordings],
         "room": room.stem if room else "",
         "points": {
-            condition: {name: row for name, row in part["rows"].items() if name in answered}
+            condition: {name: _onsets_of(row) for name, row in part["rows"].items() if name in answered}
             for condition, part in found.items()
         },
         "failed": list(dict.fromkeys(why for part in found.values() for why in part["failed"])),
     }
+
+
+def _onsets_of(row: Part) -> Part:
+    """What is kept where many rows are compared by one score."""
+    usual = f"onset {USUAL_MS}"
+    return {name: row[name] for name in ("files", "seconds", "played")} | {"scores": {usual: row["scores"][usual]}}
 
 
 def labels(desk: Desk, recordings: Sequence[Recording], listener: Listener, envs: Path) -> Part:
