@@ -232,6 +232,26 @@ def test_a_run_that_starts_from_another_takes_what_fits_and_keeps_its_past_on_re
     assert second["earlier"]["knobs"] == first["knobs"]
 
 
+def test_a_wider_net_that_takes_over_a_narrow_one_says_the_same_and_can_learn_to_hear_more():
+    torch.manual_seed(6)
+    narrow = NotesNet(**SMALL, look_ahead_frames=(0, 3)).eval()
+    wide = NotesNet(**SMALL | {"n_pitch": 9, "n_hidden": 11, "n_known": 7}, look_ahead_frames=(0, 3)).eval()
+    assert wide.take_weights(narrow.state_dict()) == len(narrow.state_dict())
+    music = torch.from_numpy(np.random.default_rng(1).uniform(-1, 2, (1, 30, 2, 196)).astype(np.float32))
+    said = [net(music, *net.initial_state(1))[:5] for net in (narrow, wide)]
+    for one, other in zip(*said, strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=EXACT)
+    sum(part.square().mean() for part in said[1]).backward()
+    assert wide.memory.weight_ih_l0.grad[:, -1].any() and wide.look_back[1].weight.grad[:, -1].any()
+
+
+def test_a_look_back_of_another_length_is_not_taken():
+    early, late = (NotesNet(**SMALL, look_ahead_frames=(frames,)) for frames in (1, 3))
+    before = late.look_back[0].weight.detach().clone()
+    late.take_weights(early.state_dict())
+    torch.testing.assert_close(late.look_back[0].weight.detach(), before, rtol=0, atol=0)
+
+
 def test_a_run_that_starts_from_an_exported_model_begins_with_its_weights_and_names_it(data, tmp_path):
     train(data, tmp_path / "first", dataclasses.replace(KNOBS, steps=3))
     net, first = export.load(tmp_path / "first" / "checkpoint.pt")
