@@ -54,7 +54,7 @@ Part = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
-        line = " · ".join(circumstances(typed("accuracy_notes", arguments)).values())
+        line = " · ".join(circumstances(typed("python -m benchmarks.accuracy_notes", arguments)).values())
         page = results.page(chosen.out)
         kept = results.load(chosen.out / KEPT)
         for name, measure in measures_of(chosen).items():

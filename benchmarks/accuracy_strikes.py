@@ -171,7 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables = [markdown(HEAD, rows)]
     tables += [markdown(("`drums`, by drum", *HEAD[1:]), drums)] if drums else []
     tables.append(markdown(("false strikes a minute", "seconds", *(f"`{stage}`" for stage in chosen.stages)), false))
-    text = "\n\n".join([*tables, " · ".join(circumstances(typed("accuracy_strikes", arguments)).values())])
+    where = circumstances(typed("python -m benchmarks.accuracy_strikes", arguments))
+    text = "\n\n".join([*tables, " · ".join(where.values())])
     print(text)
     results.put(results.page(chosen.out), "strikes", text)
     return 0

@@ -20,8 +20,8 @@ def circumstances(command: str) -> dict[str, str]:
 
 
 def typed(program: str, arguments: Sequence[str] | None) -> str:
-    """The command that a main was called by; `arguments` None: by a shell."""
-    return " ".join([f"python -m benchmarks.{program}", *(sys.argv[1:] if arguments is None else arguments)])
+    """The command by which the main of `program` was called; `arguments` None: by a shell."""
+    return " ".join([program, *(sys.argv[1:] if arguments is None else arguments)])
 
 
 def machine() -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import results
-from benchmarks.circumstances import circumstances
+from benchmarks.circumstances import circumstances, typed
 from benchmarks.faults.concert import Concert
 from benchmarks.faults.deaths import Deaths
 from benchmarks.faults.full_disk import for_a_while, for_good, small_disk
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     n_rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
     rows = measure(QUICK_SECONDS if chosen.quick else SECONDS, n_rounds)
-    found = circumstances(" ".join(["ictus bench faults", *arguments]))
+    found = circumstances(typed("ictus bench faults", arguments))
     text = report(rows, " · ".join(found.values()))
     results.put(results.page(chosen.out), "faults", text)
     results.save(chosen.out / "faults_results.json", {"circumstances": found, "rows": [vars(row) for row in rows]})

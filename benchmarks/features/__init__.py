@@ -22,7 +22,7 @@ import soundfile
 from joblib import cpu_count
 
 from benchmarks import results
-from benchmarks.circumstances import circumstances
+from benchmarks.circumstances import circumstances, typed
 from benchmarks.features.beats import beats_report
 from benchmarks.features.reference import LIVE_TOLERANCES, TOLERANCES, live, live_frames, plain
 from bridges.features_file import analysis, table
@@ -64,11 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a minute or so")
     parser.add_argument("--out", type=Path, default=results.OUT, metavar="FOLDER", help=results.OUT_HELP)
     parser.add_argument("--data", type=Path, help="folder that holds midi/groove")
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     chosen = parser.parse_args(arguments)
     page = results.page(chosen.out)
     measured = measure(QUICK_SECONDS if chosen.quick else SECONDS, QUICK_FILES if chosen.quick else N_FILES)
-    where = circumstances(" ".join(["ictus bench features", *arguments]))
+    where = circumstances(typed("ictus bench features", arguments))
     text = report(measured) + beats_report(chosen.data, chosen.quick) + "\n\n" + " · ".join(where.values())
     results.put(page, "features", text)
     results.save(chosen.out / "features_results.json", results.rounded({**measured, "circumstances": where}))

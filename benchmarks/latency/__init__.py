@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import results
-from benchmarks.circumstances import circumstances
+from benchmarks.circumstances import circumstances, typed
 from benchmarks.latency.ledger import Answers, answers
 from benchmarks.latency.plot import draw
 from benchmarks.latency.report import Measured, broken_bounds, numbers, report
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if (chosen.sound is None) != (chosen.labels is None):
         parser.error("--sound and --labels belong together")
-    command = " ".join(["ictus bench latency", *(sys.argv[1:] if arguments is None else arguments)])
+    command = typed("ictus bench latency", arguments)
     if chosen.loopback:
         from benchmarks.latency.loopback import loopback
 

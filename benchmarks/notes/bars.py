@@ -30,7 +30,7 @@ def bars(parts: dict[str, Any]) -> Iterator[Bar]:
     """Those for which something was measured."""
     points = parts.get("points", {}).get("points", {})
     for most_ms, asked in ONSET_F1.items():
-        reached = [_onset_f1(one) for point, one in points.items() if milliseconds(point) <= most_ms]
+        reached = [onset_f1(one) for point, one in points.items() if milliseconds(point) <= most_ms]
         if reached:
             yield _at_least(f"onset F1, live, at most {most_ms} ms of algorithmic latency", asked, max(reached))
     for one in parts.get("whole", {}).get("points", {}).values():
@@ -48,8 +48,8 @@ def bars(parts: dict[str, Any]) -> Iterator[Bar]:
     for condition, row in disturbed.items():
         if condition == IN_A_ROOM or "noise" in condition:
             for point, one in row.items():
-                before = _onset_f1(disturbed[UNDISTURBED][point])
-                yield _lost(f"lost to conditions: {condition}, {point}", before, _onset_f1(one))
+                before = onset_f1(disturbed[UNDISTURBED][point])
+                yield _lost(f"lost to conditions: {condition}, {point}", before, onset_f1(one))
     if points:
         n_stuck = sum(one["stuck"] for one in points.values())
         yield "stuck notes, all points together", "0", str(n_stuck), n_stuck == 0
@@ -68,7 +68,7 @@ def milliseconds(point: str) -> int:
     return int(point.split()[0])
 
 
-def _onset_f1(one: dict[str, Any]) -> float:
+def onset_f1(one: dict[str, Any]) -> float:
     return one["scores"]["onset 50"]["f1"]
 
 

@@ -109,16 +109,24 @@ def disturbed(playing: Playing, condition: str, room: Path | None = None, seed: 
     raise ValueError(f"the condition {condition!r} is none of {', '.join(CONDITIONS)}, or its room is not given")
 
 
+def playing_of(recording: Recording) -> Playing:
+    """Mixed down."""
+    samples, rate = soundfile.read(recording.audio, dtype="float32", always_2d=True)
+    return Playing(samples.mean(axis=1), rate, recording.played)
+
+
 def as_file(recording: Recording, condition: str, folder: Path, room: Path | None = None) -> Recording:
     """`recording` under one of the conditions that leave the labels as they are, as a file in `folder`, for those who
     hear nothing but files; turned down where it would clip."""
+    if condition == UNDISTURBED:
+        return recording
     place = f"{condition} {room.stem}" if room and condition == IN_A_ROOM else condition
     worse = folder / f"{recording.name} {place}.flac".replace(" ", "_")
     if not worse.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        samples, rate = soundfile.read(recording.audio, dtype="float32", always_2d=True)
-        playing = disturbed(Playing(samples.mean(axis=1), rate, recording.played), condition, room)
-        write(worse, playing.samples / max(1.0, np.abs(playing.samples).max() / LOUDEST), rate)
+        playing = disturbed(playing_of(recording), condition, room)
+        loudest = np.abs(playing.samples).max() / LOUDEST
+        write(worse, playing.samples / max(1.0, loudest), playing.sample_rate)
     return replace(recording, audio=worse)
 
 

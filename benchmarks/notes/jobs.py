@@ -8,9 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
-from benchmarks.notes.disturb import UNDISTURBED, Playing, disturbed
+from benchmarks.notes.disturb import UNDISTURBED, disturbed, playing_of
 from benchmarks.notes.listen import Listener
 from benchmarks.notes.recordings import Recording
 from benchmarks.notes.scores import Take
@@ -34,9 +32,9 @@ def run(job: Job) -> Counted:
     if job.condition == UNDISTURBED:
         played, cents, heard = recording.played, 50.0, job.listener.hear(recording.audio)
     else:
-        samples, rate = soundfile.read(recording.audio, dtype="float32", always_2d=True)
-        worse = disturbed(Playing(samples.mean(axis=1), rate, recording.played), job.condition, job.room)
-        played, cents, heard = worse.played, worse.pitch_cents, job.listener.hear((worse.samples, rate))
+        worse = disturbed(playing_of(recording), job.condition, job.room)
+        heard = job.listener.hear((worse.samples, worse.sample_rate))
+        played, cents = worse.played, worse.pitch_cents
     take = Take(recording.name, recording.mic, recording.shift_seconds, heard.seconds, played, heard.notes, cents)
     return count(take, heard.cpu_seconds)
 

@@ -101,12 +101,10 @@ def worse(
     desk: Desk, recordings: Sequence[Recording], listeners: Sequence[Listener], envs: Path, room: Path | None
 ) -> Part:
     """Everybody under the conditions that everybody meets on a stage."""
-    conditions = [UNDISTURBED, *([IN_A_ROOM] if room else []), IN_NOISE]
+    conditions = [name for name in (UNDISTURBED, IN_A_ROOM, IN_NOISE) if room or name != IN_A_ROOM]
     found: Part = {}
     for condition in conditions:
-        here = [
-            one if condition == UNDISTURBED else as_file(one, condition, envs / "worse", room) for one in recordings
-        ]
+        here = [as_file(one, condition, envs / "worse", room) for one in recordings]
         found[condition] = beside_peers(desk, here, listeners, envs)
     answered = set.intersection(*(set(part["rows"]) for part in found.values()))
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.notes.bars import asked_and_reached
+from benchmarks.notes.bars import asked_and_reached, onset_f1
 from benchmarks.notes.disturb import IN_A_ROOM, UNDISTURBED
 from benchmarks.notes.scores import CLOSE_MS, REGISTERS, TOLERANCES_MS, USUAL_MS
 from benchmarks.results import markdown
@@ -75,10 +75,10 @@ def false_notes(part: dict[str, Any]) -> str:
 
 def disturbances(part: dict[str, Any]) -> str:
     """F1 and what it loses against the recordings as they are."""
-    f1 = {condition: {point: _f1(one) for point, one in row.items()} for condition, row in part["points"].items()}
+    f1 = {condition: {point: onset_f1(one) for point, one in row.items()} for condition, row in part["points"].items()}
     undisturbed, lines = f1[UNDISTURBED], []
     for condition, row in f1.items():
-        name = f"{condition} ({part['room']})" if condition == IN_A_ROOM else condition
+        name = _place(condition, part)
         lost = ["" if row is undisturbed else f" ({_points(one - undisturbed[point])})" for point, one in row.items()]
         lines.append([name, *(f"{one:.3f}{less}" for one, less in zip(row.values(), lost, strict=True))])
     said = f"{len(part['recordings'])} recordings: {', '.join(part['recordings'])}."
@@ -89,11 +89,11 @@ def worse(part: dict[str, Any]) -> str:
     """The same of everybody: a row each, the best first."""
     undisturbed = part["points"][UNDISTURBED]
     lines = []
-    for name in sorted(undisturbed, key=lambda name: -_f1(undisturbed[name])):
-        scores = [_f1(row[name]) for row in part["points"].values()]
+    for name in sorted(undisturbed, key=lambda name: -onset_f1(undisturbed[name])):
+        scores = [onset_f1(row[name]) for row in part["points"].values()]
         lost = [f"{one:.3f} ({_points(one - scores[0])})" for one in scores[1:]]
         lines.append([name, f"{scores[0]:.3f}", *lost])
-    head = [f"{name} ({part['room']})" if name == IN_A_ROOM else name for name in part["points"]]
+    head = [_place(condition, part) for condition in part["points"]]
     first = next(iter(undisturbed.values()))
     said = f"{first['files']} recordings, {first['seconds']:.0f} s; everybody heard the same.{_left_out(part)}"
     return f"{said}\n\n{markdown(['onset F1, ±50 ms (points of difference)', *head], lines)}"
@@ -117,7 +117,7 @@ def repeats(part: dict[str, Any]) -> str:
 
 def peers(part: dict[str, Any]) -> str:
     lines = []
-    for name, row in sorted(part["rows"].items(), key=lambda item: _f1(item[1])):
+    for name, row in sorted(part["rows"].items(), key=lambda item: onset_f1(item[1])):
         latency = "whole file" if not row["is_live"] else _whole_ms(row["algorithmic_ms"])
         scores = [_score(row, key) for key in ("onset 50", "onset 30", "published 50", "offset", "frames")]
         restruck, cost = f"{row['restrikes']['recall']:.3f}", f"{row['cpu_seconds_a_second']:.3f}"
@@ -182,8 +182,9 @@ def _score(one: dict[str, Any], key: str, rate: str = "f1") -> str:
     return f"{one['scores'][key][rate]:.3f}" if key in one["scores"] else LOST
 
 
-def _f1(one: dict[str, Any]) -> float:
-    return one["scores"]["onset 50"]["f1"]
+def _place(condition: str, part: dict[str, Any]) -> str:
+    """The condition, and which room it was."""
+    return f"{condition} ({part['room']})" if condition == IN_A_ROOM else condition
 
 
 def _left_out(part: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import results
-from benchmarks.circumstances import circumstances
+from benchmarks.circumstances import circumstances, typed
 from benchmarks.faults.show import Show
 from benchmarks.soak.burdens import BURDENS, burdens
 from benchmarks.soak.figures import Figures, Sample
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     page = results.page(chosen.out)
     with tempfile.TemporaryDirectory() as folder, (chosen.out / "soak.log").open("w", buffering=1) as log:
         figures = soak(Path(folder), seconds, names, chosen.hog, log)
-    found = circumstances(" ".join(["ictus bench soak", *arguments]))
+    found = circumstances(typed("ictus bench soak", arguments))
     text = report(figures, [*names, *["hog"] * chosen.hog], " · ".join(found.values()))
     results.put(page, "soak", text)
     numbers = {

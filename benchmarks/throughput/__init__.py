@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import results
-from benchmarks.circumstances import circumstances
+from benchmarks.circumstances import circumstances, typed
 from benchmarks.throughput.channels import COUNTS, measure, sharing
 from benchmarks.throughput.cost import chains, costs_of, crowd_chain, input_costs, open_bridges
 from benchmarks.throughput.peers import ask_all
@@ -39,11 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer hops and channels: a minute or two")
     parser.add_argument("--out", type=Path, default=results.OUT, metavar="FOLDER", help=results.OUT_HELP)
     parser.add_argument("--peers", type=Path, metavar="ENVS", help="folder of the peers' virtual environments")
-    arguments = sys.argv[1:] if arguments is None else arguments
     chosen = parser.parse_args(arguments)
     page = results.page(chosen.out)
     measured = run(chosen.quick, chosen.peers)
-    where = circumstances(" ".join(["ictus bench throughput", *arguments]))
+    where = circumstances(typed("ictus bench throughput", arguments))
     text = report(measured, where)
     results.put(page, "throughput", text)
     results.save(chosen.out / "throughput_results.json", numbers(measured, where))

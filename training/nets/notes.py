@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from training.labels import LOOK_AHEAD_FRAMES
 
 from .gather import N_PITCHES, gathered
-from .widen import widen
+from .widen import widen_net
 
 N_BANDS = 2 * (N_PITCHES + 10)  # two to the semitone, from half a semitone below A0 to 118, ten above C8
 
@@ -134,15 +134,9 @@ class NotesNet(nn.Module):
         answers = torch.stack(rows, dim=2).permute(1, 0, 3, 2, 4).unbind(0)  # each [batch, frames, rows, 88]
         return *answers, self.pedal(over_pitches), bands, halves, pitches, hidden, cell, known
 
-    @torch.no_grad()
     def take_weights(self, weights: dict[str, Tensor]) -> int:
         """Begin with another net, perhaps a narrower one, as far as its plan is this one's; how many arrays fitted."""
-        remembered = weights.get("memory.weight_hh_l0", self.memory.weight_hh_l0).shape[1]
-        gates, n_taken = 4 * [(remembered, self.memory.hidden_size)], 0
-        for name, target in self.state_dict().items():
-            if name in weights and weights[name].shape[2:] == target.shape[2:]:
-                n_taken += widen(weights[name], target, gates if name.startswith("memory.") else None)
-        return n_taken
+        return widen_net(weights, self)
 
 
 class CausalConv(nn.Module):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from .gather import N_PITCHES, gathered
 from .notes import HEADS, N_BANDS, PARTIALS, RIVALS, USUAL_LOGITS, joined
-from .widen import widen
+from .widen import widen_net
 
 AROUND_FRAMES = 4  # how far before and after a late look goes
 
@@ -106,13 +106,7 @@ class NotesFileNet(nn.Module):
         memories = [
             (weights[f"{name}.weight_hh_l0"].shape[1], getattr(self, name).hidden_size) for name in ("before", "after")
         ]
-        n_taken = 0
-        for name, target in self.state_dict().items():
-            part = name.partition(".")[0]
-            gates = 4 * [memories[part == "after"]] if part in ("before", "after") else None
-            heard = memories if name in ("answer.weight", "narrow_heard.weight") else None
-            n_taken += name in weights and widen(weights[name], target, gates, heard)
-        return n_taken
+        return widen_net(weights, self, dict.fromkeys(("answer.weight", "narrow_heard.weight"), memories))
 
 
 class CentredConv(nn.Module):

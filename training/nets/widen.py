@@ -6,20 +6,41 @@ the weights they were born with, and nobody listens to them before it has learnt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Parts = Sequence[tuple[int, int]]  # how many of a dimension's units belong together, narrow and wide, in order
 
 
+@torch.no_grad()
+def widen_net(weights: Mapping[str, Tensor], net: nn.Module, inputs: Mapping[str, Parts] | None = None) -> int:
+    """Write into `net` what fits of `weights`, those of a net of its plan, perhaps a narrower one; how many arrays did.
+
+    inputs: by name, of arrays whose inputs are made of several parts.
+    """
+    gates = {
+        name: 4 * [(weights[f"{name}.weight_hh_l0"].shape[1], module.hidden_size)]
+        for name, module in net.named_modules()
+        if isinstance(module, nn.LSTM) and f"{name}.weight_hh_l0" in weights
+    }
+    n_taken = 0
+    for name, target in net.state_dict().items():
+        outputs = gates.get(name.partition(".")[0])
+        n_taken += name in weights and widen(weights[name], target, outputs, (inputs or {}).get(name))
+    return n_taken
+
+
 def widen(narrow: Tensor, wide: Tensor, outputs: Parts | None = None, inputs: Parts | None = None) -> bool:
-    """Write `narrow` into `wide` in place; False where it is no larger in every dimension, and then nothing is written.
+    """Write `narrow` into `wide` in place; False where `wide` has fewer units somewhere, or a kernel of another size, and
+    then nothing is written.
 
     outputs, inputs: of dimensions 0 and 1, where they are made of several parts that have grown each for itself.
     """
-    if narrow.dim() != wide.dim() or any(old > new for old, new in zip(narrow.shape, wide.shape, strict=True)):
+    if narrow.dim() != wide.dim() or narrow.shape[2:] != wide.shape[2:]:
+        return False
+    if any(old > new for old, new in zip(narrow.shape, wide.shape, strict=True)):
         return False
     at = [torch.arange(size) for size in narrow.shape]
     for dimension, parts in ((0, outputs), (1, inputs)):
