@@ -2,7 +2,8 @@
 
 Sample positions count frames of the source's own stream (its own rate, from 0 at its first frame), latency already
 taken off. `reported_sample` says how many frames of that stream had to arrive before the engine could know: the
-difference of the two is the algorithmic delay, free of compute and transport.
+difference of the two is the algorithmic delay, free of compute and transport. A stream that ends has no more frames:
+what is known later still is known at its end.
 
 A heard thing lives through states: a strike is `tentative` the instant it is heard; the pitched note that follows makes
 it `confirmed` and carries its id, or it is `retracted`. A note is `confirmed` by its NoteOn and ended by its NoteOff.

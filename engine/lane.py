@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from engine.chain import Chain, Pause
+from engine.ending import Ending
 from engine.events import PERIODIC, Event, Fault, NoteOff, NoteOn, Strike
 from engine.features.resample import Resampler
 from engine.models.shared import SharedRunner
@@ -62,6 +63,7 @@ class Lane:
         block_frames may be taken from when one begins until it ends.
         """
         mono = self._mono[: len(block)]
+        self._n_frames += len(block)
         self.stats.bad_samples += _mix(block, self._channels, mono, _LOUDEST)
         n_new = self._resampler.process(mono, self._stream[self._n_waiting :])
         if self.overheard_by is not None:
@@ -118,7 +120,11 @@ class Lane:
         return news
 
     def flush(self) -> list[Event]:
-        """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end."""
+        """The stream is over: what its last samples hold, heard out over the silence that follows; all notes end.
+
+        Nothing begins in that silence, and what ends in it ends with the stream.
+        """
+        self._ending = Ending(self._n_frames, self.hop_frames)
         n_frames = math.ceil(max(self.latency_seconds().values()) * self.source_rate) + len(self._mono)
         silence = self._silence()
         events: list[Event] = []
@@ -163,6 +169,8 @@ class Lane:
             self.slow.reset()
         self._resampler.reset()
         self.events: list[Event] = []
+        self._n_frames = 0  # of the source, taken
+        self._ending: Ending | None = None  # once the stream is over
         self._n_waiting = 0  # stream samples in front of _stream ...
         self._at = 0  # ... of which so many were heard by all
         self._told_ahead: deque[list[Event]] = deque()  # strikes told of each hop that follows the one that is heard
@@ -195,6 +203,8 @@ class Lane:
         return rows | {name: samples / stream_rate for name, samples in declared.items()}
 
     def _passed(self, events: list[Event]) -> list[Event]:
+        if self._ending is not None:
+            events = self._ending.cut(events)
         if self.muted:
             return [event for event in events if isinstance(event, (*PERIODIC, Fault))]
         for event in events:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.chain import Chain
-from engine.events import Level, NoteOff, NoteOn, Strike
+from engine.ending import Ending
+from engine.events import Fault, Level, NoteOff, NoteOn, Pedal, Strike
 from engine.lane import Lane
 from engine.spec import StreamSpec
 from tests.support.toy_stages import ClickStage, ForgetfulGateStage, GateStage
@@ -109,6 +110,68 @@ def test_flush_hears_out_the_last_samples_and_ends_the_notes():
     (on,) = hear(lane, np.full(4800, 0.5, np.float32))
     (off,) = lane.flush()
     assert isinstance(off, NoteOff) and off.id == on.id
+
+
+class FanciesStage:
+    """Hears a note, a strike and the pedal in any hop that is silent, and ends them in the next."""
+
+    features = None
+    hop_samples, latency_samples = 160, 16_000
+
+    def prepare(self, stream):
+        self.reset()
+
+    def reset(self):
+        self.on = None
+
+    def process(self, frame):
+        source, end = frame.stream.source, frame.end_sample
+        start = end - len(frame.samples)
+        frame.emit(Level(source, end, end, 0.0, 0.0))
+        if self.on is not None:
+            frame.emit(NoteOff(source, start, end, self.on.id, 60, self.on.at_sample, "decay"))
+            frame.emit(Pedal(source, start, end, False))
+            self.on = None
+        elif not frame.samples.any():
+            self.on = NoteOn(source, start, end, frame.new_id(), 60, 64, 0.9)
+            frame.emit(self.on)
+            frame.emit(Pedal(source, start, end, True))
+            frame.emit(Strike(source, start, end, frame.new_id(), "confirmed", 1.0, 1.0))
+
+
+@pytest.mark.parametrize("sample_rate", [16_000, 44_100])
+def test_nothing_begins_in_the_silence_after_the_end(sample_rate):
+    lane = make(sample_rate, stages=[("fancies", FanciesStage())])
+    heard = hear(lane, np.full(sample_rate, 0.5, np.float32))
+    assert {type(event) for event in heard} == {Level}
+    n_levels = sample_rate // round(lane.hop_frames)
+    flushed = lane.flush()
+    assert {type(event) for event in flushed} == {NoteOn, NoteOff, Pedal, Strike, Level}, "in the hop of the end"
+    assert [sum(isinstance(event, kind) for event in flushed) for kind in (NoteOn, NoteOff, Strike)] == [1, 1, 1]
+    assert [event.is_down for event in flushed if isinstance(event, Pedal)] == [True, False]
+    assert n_levels - 1 <= sum(isinstance(event, Level) for event in heard + flushed) <= n_levels + 1
+    assert max(event.reported_sample for event in flushed) == sample_rate, "no more frames ever arrived"
+    assert (lane.stats.notes, lane.stats.strikes) == (1, 1), "what was not told is not counted"
+    lane.reset()
+    assert len(hear(lane, np.zeros(4 * sample_rate, np.float32))) > 1000, "silence in a stream is part of it"
+
+
+def test_what_ends_in_the_silence_ends_with_the_stream():
+    def note(note_id, on, off):
+        return NoteOn("x", on, 900, note_id, 60, 64, 0.9), NoteOff("x", off, 5000, note_id, 60, on, "decay")
+
+    early, early_end = note(1, 800, 1400)
+    at_last, at_last_end = note(2, 1010, 1500)
+    late, late_end = note(3, 1200, 1300)
+    down, up, down_late, up_late = (Pedal("x", at, 5000, at in (850, 1600)) for at in (850, 1500, 1600, 1700))
+    fault, level = Fault("x", 2000, 2000, "stage x", "it failed"), Level("x", 2000, 2000, 0.0, 0.0)
+    said = [early, down, at_last, late, late_end, early_end, at_last_end, up, down_late, fault, level, up_late]
+    told = Ending(1000, 32.0).cut(said)
+    end = {"at_sample": 1000, "reported_sample": 1000}
+    assert told == [
+        early, replace(down, reported_sample=1000), replace(at_last, at_sample=1000), replace(early_end, **end),
+        replace(at_last_end, onset_sample=1000, **end), replace(up, **end), replace(fault, **end),
+    ]  # fmt: skip
 
 
 def test_muting_ends_what_sounds_and_says_nothing_until_unmuted():

@@ -166,7 +166,7 @@ def test_in_step_every_block_size_gives_the_same_events_in_the_order_of_their_re
     kinds = [sum(isinstance(event, kind) for event in heard[0]) for kind in (Cue, Strike, NoteOn)]
     assert min(kinds) > 10
     for cue in (event for event in heard[0] if isinstance(event, Cue)):
-        assert cue.reported_sample - cue.at_sample >= HOP * source_rate / RATE
+        assert cue.reported_sample >= min(cue.at_sample + HOP * source_rate / RATE, len(samples))
 
 
 @pytest.mark.parametrize("hop_samples", [32, 640])
@@ -243,7 +243,7 @@ def test_live_it_hears_what_it_hears_in_a_file_and_says_when_it_was_known():
     told = [(e.at_sample, e.name) for e in cues]
     assert told[: len(expected)] == expected[: len(told)] and len(told) > 100
     reports = [e.reported_sample for e in listener.events]
-    assert reports == sorted(reports) and all(e.reported_sample >= e.at_sample + HOP for e in cues)
+    assert reports == sorted(reports) and all(e.reported_sample >= min(e.at_sample + HOP, 48_000) for e in cues)
     status = session.status()
     assert status["slow_skipped_hops"] == 0 and status["slow_behind_ms"] < 1000
 

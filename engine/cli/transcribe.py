@@ -112,8 +112,8 @@ class _Writer:
         paths = {name: stem.with_name(stem.name + ending) for name, ending in OUTPUTS.items()}
         made = {name: {"path": path} for name, path in paths.items()}
         made["midi_file"]["pedal"] = self._pedal
-        bridges = [(name, make(BRIDGES, name, given)) for name, given in made.items()]
-        session = build_session(self._config, source, [*bridges, ("progress", watcher)], [self._chain])
+        bridges = {name: make(BRIDGES, name, given) for name, given in made.items()}
+        session = build_session(self._config, source, [*bridges.items(), ("progress", watcher)], [self._chain])
         watcher.set_length(source.n_frames)
         session.run()
         for sentence in dict.fromkeys((source.warning, *watcher.faults)):
@@ -122,7 +122,8 @@ class _Writer:
         status = session.status()
         if status["bridge_errors"] or not all(path.exists() for path in paths.values()):
             raise CliError("its results could not be written in full")
-        return f"{status['notes']:.0f} notes, {status['strikes']:.0f} strikes in {status['seconds']:.1f} s"
+        written = bridges["notes_csv"].performance
+        return f"{len(written.notes())} notes, {len(written.strikes())} strikes in {status['seconds']:.1f} s"
 
 
 class _ProgressBar:

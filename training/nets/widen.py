@@ -33,8 +33,8 @@ def widen_net(weights: Mapping[str, Tensor], net: nn.Module, inputs: Mapping[str
 
 
 def widen(narrow: Tensor, wide: Tensor, outputs: Parts | None = None, inputs: Parts | None = None) -> bool:
-    """Write `narrow` into `wide` in place; False where `wide` has fewer units somewhere, or a kernel of another size, and
-    then nothing is written.
+    """Write `narrow` into `wide` in place; False, and nothing is written, where `wide` has fewer units somewhere, or a
+    kernel of another size.
 
     outputs, inputs: of dimensions 0 and 1, where they are made of several parts that have grown each for itself.
     """
