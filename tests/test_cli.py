@@ -25,6 +25,7 @@ from engine.cli.errors import BUG, CliError, explain
 from engine.cli.options import lay_chains, lay_inputs, lay_notes, lay_pedal, lay_render, lay_settings, lay_surest
 from engine.cli.scene import Scene, where
 from engine.cli.screen import picture
+from engine.cli.summary import summary
 from engine.cli.transcribe import distinct_names
 from tests.support.toy_model import SPEC, write_toy_model
 
@@ -268,6 +269,20 @@ def test_the_screen_shows_what_sounds_and_forgets_what_ended():
     assert "(pedal)" not in text()
 
 
+def test_the_summary_says_how_many_strikes_were_taken_back():
+    scene = Scene(["voice", "kit"], {})
+    for strike_id, state in ((1, "tentative"), (2, "tentative"), (1, "confirmed"), (2, "retracted")):
+        scene.hear("/ictus/strike", ["voice", state, 0.5, 0.5, 3.0, strike_id, 4800, "any"])
+    scene.hear("/ictus/strike", ["kit", "confirmed", 0.5, 0.5, 3.0, 1, 4800, "kick"])
+    status = {"seconds": 2.0, "notes": 0, "strikes": 3, "late_p50_ms": 3.0, "late_p99_ms": 3.0, "load": 0.1}
+    lines = summary(scene, {"status": status, "warning": "", "faults": []}).splitlines()
+    assert lines[:3] == [
+        "Listened for 2.0 s: 0 notes, 3 strikes, 1 of them taken back.",
+        "  voice: 0 notes, 2 strikes, 1 of them taken back",
+        "  kit: 0 notes, 1 strike",
+    ]
+
+
 # Transcribing
 
 
@@ -286,6 +301,20 @@ def test_transcribe_does_what_it_can_and_lists_the_rest(folder, tmp_path):
     endings = (".mid", ".notes.csv", ".strikes.csv", ".pedal.csv", ".png")
     assert made == {name + ending for name in ("notes", "notes-2", "cut", "many") for ending in endings}
     assert (tmp_path / "out" / "notes.notes.csv").read_text() == (tmp_path / "out" / "notes-2.notes.csv").read_text()
+
+
+def test_transcribe_counts_what_it_writes_and_writes_nothing_after_the_end(tmp_path):
+    rng, sound = np.random.default_rng(2), np.zeros(3 * RATE, np.float32)
+    for at in range(RATE // 4, 3 * RATE, RATE // 4):  # knocks, which no note follows: most are taken back
+        sound[at : at + 200] = rng.uniform(-0.8, 0.8, 200)
+    soundfile.write(tmp_path / "knocks.wav", sound, RATE)
+    done = ictus("transcribe", tmp_path / "knocks.wav", "-o", tmp_path, "--quality", "best")
+    notes, strikes = map(int, re.search(r": (\d+) notes, (\d+) strikes in 3\.0 s", done.stdout).groups())
+    names = ("notes", "strikes", "pedal")
+    tables = {name: (tmp_path / f"knocks.{name}.csv").read_text().splitlines() for name in names}
+    assert len(tables["notes"]) == 1 + notes and len(tables["strikes"]) == 1 + strikes
+    numbers = [float(cell) for table in tables.values() for row in table[1:] for cell in row.split(",")[:2] if cell]
+    assert max(numbers, default=0.0) <= 3.0
 
 
 def test_transcribe_loads_a_model_once_for_all_files_and_hears_each_as_if_alone(folder, tmp_path, monkeypatch):

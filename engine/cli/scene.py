@@ -8,6 +8,7 @@ import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+from engine.events import RETRACTED
 from engine.pitch import pitch_name
 
 KEPT_LINES = 1000
@@ -33,6 +34,7 @@ class SourceView:
     genre_probability: float = 0.0
     n_notes: int = 0
     n_strikes: int = 0
+    n_taken_back: int = 0  # of them
     lowest: int = 128  # pitches heard
     highest: int = -1
 
@@ -126,7 +128,10 @@ class Scene:
         drum: str,
     ) -> None:
         view = self.sources.get(source)
-        if view is None or strike_id <= view.last_strike_id:  # news of one that was shown
+        if view is None:
+            return
+        if strike_id <= view.last_strike_id:  # news of one that was shown
+            view.n_taken_back += state == RETRACTED
             return
         view.last_strike_id = strike_id
         view.struck_seconds = time.monotonic()

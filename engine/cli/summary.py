@@ -27,10 +27,12 @@ def summary(scene: Scene, ended: dict[str, Any]) -> str:
     status = dict(ended["status"])
     for name in ("seconds", "notes", "strikes", *LOSSES):
         status[name] = status.get(name, 0) + scene.before[name]
-    lines = [f"Listened for {status['seconds']:.1f} s: {status['notes']:.0f} notes, {status['strikes']:.0f} strikes."]
+    n_taken_back = sum(view.n_taken_back for view in scene.sources.values())
+    heard = _heard(status["notes"], "", status["strikes"], n_taken_back)
+    lines = [f"Listened for {status['seconds']:.1f} s: {heard}."]
     for name, view in scene.sources.items():
         span = f" from {pitch_name(view.lowest)} to {pitch_name(view.highest)}" if view.n_notes else ""
-        lines.append(f"  {name}: {view.n_notes} notes{span}, {view.n_strikes} strikes")
+        lines.append(f"  {name}: {_heard(view.n_notes, span, view.n_strikes, view.n_taken_back)}")
     declared = ", ".join(f"{stage} {ms:.1f}" for stage, ms in scene.latency_ms.items())
     measured = f"median {status['late_p50_ms']:.0f} ms, p99 {status['late_p99_ms']:.0f} ms"
     lines.append(f"From sound to message: {measured}; the stages declare (ms): {declared}.")
@@ -44,3 +46,12 @@ def summary(scene: Scene, ended: dict[str, Any]) -> str:
         lines.append(f"The engine's process died {times}, and another took over.")
     lines += filter(None, [ended["warning"], *ended["faults"]])
     return "\n".join(lines)
+
+
+def _heard(n_notes: float, pitches: str, n_strikes: float, n_taken_back: int) -> str:
+    taken_back = f", {n_taken_back} of them taken back" if n_taken_back else ""
+    return f"{_counted(n_notes, 'note')}{pitches}, {_counted(n_strikes, 'strike')}{taken_back}"
+
+
+def _counted(n: float, noun: str) -> str:
+    return f"{n:.0f} {noun}" if n == 1 else f"{n:.0f} {noun}s"
