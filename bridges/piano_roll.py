@@ -15,6 +15,7 @@ from bridges.performance import HeardStrike, PlayedNote, PressedPedal
 from bridges.performance_file import PerformanceFile
 from engine.events import Event, Level
 from engine.pitch import PITCH_NAMES, pitch_name
+from engine.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ class PianoRollBridge(PerformanceFile):
 
     def _title(self, n_notes: int, n_strikes: int, seconds: float) -> str:
         name = self.path.stem
-        return f"{name}   {_counted(n_notes, 'note')}, {_counted(n_strikes, 'strike')} in {seconds:.1f} s"
+        return f"{name}   {counted(n_notes, 'note')}, {counted(n_strikes, 'strike')} in {seconds:.1f} s"
 
 
 def pitches_shown(pitches: list[int]) -> tuple[int, int]:
@@ -185,7 +186,3 @@ def _plain(panel: Axes) -> None:
     for side, spine in panel.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(FAINT)
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -36,5 +36,8 @@ class Ending:
         return event.at_sample > self._latest
 
     def _at_last(self, event: Event) -> Event:
-        samples = ("at_sample", "reported_sample", *(["onset_sample"] if isinstance(event, NoteOff) else []))
-        return replace(event, **{name: min(getattr(event, name), self._end_frame) for name in samples})
+        end = self._end_frame
+        changes = {"at_sample": min(event.at_sample, end), "reported_sample": min(event.reported_sample, end)}
+        if isinstance(event, NoteOff):
+            changes["onset_sample"] = min(event.onset_sample, end)
+        return replace(event, **changes)

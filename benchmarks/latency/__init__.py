@@ -68,9 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return loopback(*chosen.loopback, seconds, chosen.out, command)
     measured = [_measured(condition, chosen.sound, chosen.labels) for condition in conditions(chosen.quick)]
     sounds = f"{chosen.sound.name}" if chosen.sound else description()
-    text = report(measured, sounds, circumstances(command))
+    where = circumstances(command)
+    text = report(measured, sounds, where)
     results.put(results.page(chosen.out), "latency", text)
-    results.save(chosen.out / "latency_results.json", numbers(measured, circumstances(command)))
+    results.save(chosen.out / "latency_results.json", numbers(measured, where))
     draw(measured, chosen.out / "latency.png")
     print(text)
     broken = broken_bounds(measured)

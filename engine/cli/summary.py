@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.cli.scene import Scene
 from engine.pitch import pitch_name
+from engine.words import counted
 
 LOSSES = {
     "dropped_frames": "frames lost before the engine",
@@ -50,8 +51,4 @@ def summary(scene: Scene, ended: dict[str, Any]) -> str:
 
 def _heard(n_notes: float, pitches: str, n_strikes: float, n_taken_back: int) -> str:
     taken_back = f", {n_taken_back} of them taken back" if n_taken_back else ""
-    return f"{_counted(n_notes, 'note')}{pitches}, {_counted(n_strikes, 'strike')}{taken_back}"
-
-
-def _counted(n: float, noun: str) -> str:
-    return f"{n:.0f} {noun}" if n == 1 else f"{n:.0f} {noun}s"
+    return f"{counted(n_notes, 'note')}{pitches}, {counted(n_strikes, 'strike')}{taken_back}"
